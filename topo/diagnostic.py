@@ -1,0 +1,111 @@
+"""What we have to say about a text, as data.
+
+Phases return diagnostics beside what they made; nobody prints here. Rendering is in `topo/render/`. A function that makes
+one kind of diagnostic carries its code, title and explanation: see `finding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Literal, ParamSpec, TypeVar
+
+import msgspec
+
+from topo.source import Span
+
+__all__ = ["Diagnostic", "Edit", "Finding", "Fix", "Label", "Severity", "did_you_mean", "finding", "has_errors", "in_order"]
+
+Severity = Literal["error", "warning", "info"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Label(msgspec.Struct, frozen=True):
+    """A place, and a few words to write under it."""
+
+    span: Span
+    text: str = ""
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """Put `text` where `span` is. An empty span inserts."""
+
+    span: Span
+    text: str
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A change to the text that mends a finding. A safe one never changes what a right file means."""
+
+    title: str
+    edits: tuple[Edit, ...] = ()
+    safe: bool = False
+
+
+class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding: what is, where, why, and what to do.
+
+    The first label is the primary one, as narrow as the mistake; the others show the places that it clashes with. A
+    diagnostic without labels is about something that has no place, as a file that cannot be read.
+    """
+
+    code: str
+    message: str
+    severity: Severity = "error"
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    fix: Fix | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """The primary place."""
+        return self.labels[0].span if self.labels else None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A kind of diagnostic: what `ztopo explain` knows of it."""
+
+    code: str
+    title: str
+    explanation: str
+
+
+def finding(code: str, title: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Say that the decorated function makes the diagnostics of `code`; its docstring is the explanation of that code.
+
+    The docstring is Markdown. A fenced block tagged `ztopo CODE` must give exactly that code, one tagged `ztopo` must
+    give none: the tests run them.
+    """
+
+    def mark(make: Callable[P, T]) -> Callable[P, T]:
+        make.finding = Finding(code, title, make.__doc__ or "")  # type: ignore[attr-defined]  # a mark, read by check.py
+        return make
+
+    return mark
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """A note with the nearest right names, or nothing."""
+    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    if not near:
+        lower = {k.lower(): k for k in known}
+        near = [lower[name.lower()]] if name.lower() in lower else []
+    if not near:
+        return ()
+    return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",)
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether any of them is an error."""
+    return any(d.severity == "error" for d in diagnostics)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """As a reader wants them: by file and place, those without a place first."""
+
+    def key(d: Diagnostic) -> tuple[str, int, str]:
+        return (d.span.source.name, d.span.start, d.code) if d.span else ("", -1, d.code)
+
+    return sorted(diagnostics, key=key)

@@ -1,0 +1,169 @@
+"""The topology as a graph: who is linked to whom, and the questions one asks of that.
+
+`Graph` joins connects to binds once, in one pass over a table of what is bound; every check reads the result. `Graph.nx` is
+the same as a networkx directed multigraph:
+
+- a node per socket (`broker.in`, `client`), with attributes `socket`, `component`, `type`, `role`; an app without sockets
+  is a node of its own name;
+- an edge of kind `link` for each way that messages can go over a link, from the sender to the receiver, with `link`,
+  `endpoint`, `where`; a link over which nothing can go is one edge from the connecting to the binding side;
+- an edge of kind `way` for each way that messages go through a device, from side to side and to the monitor.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from topo.model import App, Bind, Component, Connect, Device, Model, Socket
+from topo.zeromq.sockets import SOCKETS, compatible
+from topo.zeromq.transports import ANY_HOST, LOOPBACK, Address, for_connecting
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["Graph", "Link"]
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A connect that meets a bind: `a` connects to what `b` binds."""
+
+    a: Socket
+    b: Socket
+    connect: Connect
+    bind: Bind
+
+    @property
+    def endpoint(self) -> str:
+        """What `a` connects to, as far as it is known before the start."""
+        return for_connecting(self.bind.endpoint.text)
+
+    @property
+    def talks(self) -> bool:
+        """Whether ZeroMQ lets the two talk."""
+        return compatible(self.a.type, self.b.type)
+
+
+def place_keys(address: Address, process: str) -> tuple[str, ...]:
+    """Under which keys a bound address is found by what connects to it on this host."""
+    if address.transport == "inproc":
+        return (f"inproc://{address.address} in {process}",)
+    if not address.host and not address.port:
+        return (f"{address.transport}://{address.address}",)
+    if address.host in ANY_HOST or address.host in LOOPBACK:
+        return (f"{address.transport}://loopback:{address.port}",)
+    return (f"{address.transport}://{address.host}:{address.port}",)
+
+
+class Graph:
+    """A model with its links found. Nothing in it changes."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.components: dict[str, Component] = {c.name: c for c in model.components}
+        self.sockets: dict[str, Socket] = {s.id: s for c in model.components for s in c.sockets}
+        self.links: tuple[Link, ...] = tuple(self._join())
+
+    def component(self, socket: Socket) -> Component:
+        """The device or app that a socket belongs to."""
+        return self.components[socket.owner]
+
+    def device(self, socket: Socket) -> Device | None:
+        """The device that a socket belongs to, or None for an app's socket."""
+        component = self.components[socket.owner]
+        return component if isinstance(component, Device) else None
+
+    def process(self, socket: Socket) -> str:
+        """A name for the process that a socket lives in: equal names, one process and one context."""
+        component = self.components[socket.owner]
+        if isinstance(component, App):
+            return "the application" if component.inside else f"app {component.name}"
+        if component.placement == "process":
+            return f"process {component.name}"
+        return self.thread_host
+
+    @cached_property
+    def thread_host(self) -> str:
+        """The process that thread devices live in: the application itself if one is declared `run inside`."""
+        return "the application" if any(a.inside for a in self.model.apps) else "the thread host"
+
+    def links_of(self, socket: Socket) -> tuple[Link, ...]:
+        """The links at a socket, whichever end it is."""
+        return self._by_socket.get(socket.id, ())
+
+    @cached_property
+    def _by_socket(self) -> dict[str, tuple[Link, ...]]:
+        found: dict[str, list[Link]] = defaultdict(list)
+        for link in self.links:
+            found[link.a.id].append(link)
+            if link.b.id != link.a.id:
+                found[link.b.id].append(link)
+        return {key: tuple(links) for key, links in found.items()}
+
+    @cached_property
+    def bound(self) -> dict[str, list[tuple[Socket, Bind]]]:
+        """Every bind under the key of its place; see `place_keys`. Wild ports are nowhere yet."""
+        found: dict[str, list[tuple[Socket, Bind]]] = defaultdict(list)
+        for socket in self.sockets.values():
+            for bind in socket.binds:
+                if not bind.endpoint.address.wild_port:
+                    for key in place_keys(bind.endpoint.address, self.process(socket)):
+                        found[key].append((socket, bind))
+        return dict(found)
+
+    def _join(self) -> Iterator[Link]:
+        for socket in self.sockets.values():
+            for connect in socket.connects:
+                if connect.endpoint is None:
+                    for target in connect.targets:
+                        other = self.sockets[target.socket]
+                        yield Link(socket, other, connect, other.binds[target.index])
+                else:
+                    for key in place_keys(connect.endpoint.address, self.process(socket)):
+                        for other, bind in self.bound.get(key, ()):
+                            yield Link(socket, other, connect, bind)
+
+    @cached_property
+    def nx(self) -> networkx.MultiDiGraph[Any]:
+        """The networkx graph that the head of this module describes. Made when it is first asked for."""
+        import networkx  # a tenth of a second that a plain check does not need
+
+        graph: networkx.MultiDiGraph[Any] = networkx.MultiDiGraph(name=self.model.name)
+        for component in self.model.components:
+            for socket in component.sockets:
+                graph.add_node(socket.id, socket=socket, component=component, type=socket.type, role=socket.role)
+            if not component.sockets:
+                graph.add_node(component.name, socket=None, component=component, type="", role="app")
+        for link in self.links:
+            for source, target in flows(link):
+                graph.add_edge(source, target, kind="link", link=link, endpoint=link.endpoint, where=link.connect.span.where)
+        for device in self.model.devices:
+            for source, target in ways(device):
+                graph.add_edge(source, target, kind="way", where=device.span.where)
+        return graph
+
+
+def flows(link: Link) -> list[tuple[str, str]]:
+    """The ways that messages can go over a link, each from the sender's id to the receiver's."""
+    if not link.talks:
+        return [(link.a.id, link.b.id)]
+    pairs = ((link.a, link.b), (link.b, link.a))
+    return [(s.id, r.id) for s, r in pairs if SOCKETS[s.type].sends and SOCKETS[r.type].receives]
+
+
+def ways(device: Device) -> list[tuple[str, str]]:
+    """The ways that messages go through a device, each from a side's id to another's."""
+    inward, outward, monitor = device.side("in"), device.side("out"), device.side("monitor")
+    found = []
+    for source, target in ((inward, outward), (outward, inward)):
+        if source is None or target is None or not SOCKETS[source.type].receives:
+            continue
+        if SOCKETS[target.type].sends:
+            found.append((source.id, target.id))
+        if monitor is not None:
+            found.append((source.id, monitor.id))
+    return found

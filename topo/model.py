@@ -1,0 +1,176 @@
+"""The topology with every name resolved: what the checks ask about and what the plan is made from.
+
+Made by `topo/resolve.py` from a tree, which comes from a text or from the Python API; both go the same way. Replicas are
+expanded: `worker[4]` is four apps that share a declaration. Everything keeps the place that declared it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from topo.source import Span
+from topo.zeromq.transports import Address
+
+__all__ = ["App", "Bind", "Component", "Connect", "Device", "Endpoint", "Model", "Option", "Replica", "Socket", "Target", "Value"]
+
+Role = Literal["in", "out", "monitor", "control", "app"]
+ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """An address as ZeroMQ takes it: params inserted, relative ipc paths made absolute."""
+
+    text: str
+    address: Address
+    span: Span
+    """Where it is written (with `${...}` as it stands there)."""
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """One endpoint that a socket binds."""
+
+    endpoint: Endpoint
+    index: int
+    """Which of its socket's binds this is, from 0."""
+
+    @property
+    def span(self) -> Span:
+        """Where the endpoint is written."""
+        return self.endpoint.span
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One place that a connect goes to: bind `index` of the socket `socket`."""
+
+    socket: str
+    index: int
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """One `connect` to one thing named: an endpoint, or a reference that stands for one or more sockets."""
+
+    span: Span
+    """The endpoint or the reference as written."""
+    endpoint: Endpoint | None = None
+    """Set where an endpoint was written."""
+    targets: tuple[Target, ...] = ()
+    """Set where a reference was written: every replica that it names. Empty if it named nothing that binds."""
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A value of an option. Durations are in milliseconds, sizes in bytes, text as bytes, true and false are 1 and 0.
+
+    `any` is the `*` of `routing_id *`: the program chooses.
+    """
+
+    kind: ValueKind
+    value: int | bytes
+    span: Span
+
+
+class Option(msgspec.Struct, frozen=True):
+    """An option as it was written on a socket: its name is not known to be right, nor are its values."""
+
+    name: str
+    values: tuple[Value, ...]
+    span: Span
+    """The name."""
+
+
+class Socket(msgspec.Struct, frozen=True):
+    """One socket of a device or an app."""
+
+    id: str
+    """Unique: `broker.in`, `client`, `worker[0]`, `sink.work`. An app's only socket is named by the app."""
+    owner: str
+    """The name of its device or app: `broker`, `worker[0]`."""
+    name: str
+    """`in`, `out`, `monitor`, `control`; an app's socket as declared, or the app's base name."""
+    role: Role
+    type: str
+    type_span: Span
+    """Where the type is written, or the word that stands for it where it was left out."""
+    span: Span
+    """The name of what was declared: the side, the socket, the app."""
+    binds: tuple[Bind, ...] = ()
+    connects: tuple[Connect, ...] = ()
+    options: tuple[Option, ...] = ()
+
+    def option(self, name: str) -> Option | None:
+        """The last option of that name."""
+        found = None
+        for option in self.options:
+            if option.name == name:
+                found = option
+        return found
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """Which of several a device or an app is. `count` is None for `[*]`, which stands in the model once, with index 0."""
+
+    base: str
+    index: int
+    count: int | None
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device: messages go between its sides, copies to its monitor."""
+
+    name: str
+    span: Span
+    kind: str
+    kind_span: Span
+    placement: Literal["thread", "process"] = "thread"
+    swap: Span | None = None
+    """Where `swap` is written."""
+    sockets: tuple[Socket, ...]
+    prefixes: tuple[bytes, bytes] = (b"in", b"out")
+    replica: Replica | None = None
+    doc: str = ""
+
+    def side(self, name: Role) -> Socket | None:
+        """The socket of a side."""
+        for socket in self.sockets:
+            if socket.role == name:
+                return socket
+        return None
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """A program around the devices: started by us (`run`), by the Python program that runs the topology (`inside`), or by somebody else."""
+
+    name: str
+    span: Span
+    sockets: tuple[Socket, ...] = ()
+    run: str | None = None
+    """The command, as written."""
+    run_span: Span | None = None
+    inside: bool = False
+    folder: str = ""
+    """The absolute folder that the command runs in."""
+    replica: Replica | None = None
+    doc: str = ""
+
+    @property
+    def started(self) -> bool:
+        """Whether ztopo starts it."""
+        return self.run is not None
+
+
+Component = Device | App
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole topology, in the order of its declarations."""
+
+    name: str
+    span: Span
+    devices: tuple[Device, ...] = ()
+    apps: tuple[App, ...] = ()
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Devices and apps."""
+        return (*self.devices, *self.apps)

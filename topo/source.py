@@ -1,0 +1,106 @@
+"""Text and places in it.
+
+A `Source` is one text with a name to show. A `Span` is a range of it, kept as two offsets; lines and columns are worked
+out only when somebody wants to read them, because a file of 50,000 lines has a million spans and shows ten.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+__all__ = ["Position", "Source", "Span"]
+
+
+class Position(NamedTuple):
+    """A place in a text as people count: the first line and the first column are 1. Columns are code points."""
+
+    line: int
+    column: int
+
+
+class Source:
+    """One text: where it came from and what it says.
+
+    `name` is what messages show; `path` is the absolute path of the file, or None for a text that has none (standard
+    input, a string). Relative paths inside the text are relative to `folder`.
+    """
+
+    __slots__ = ("_starts", "name", "path", "text")
+
+    def __init__(self, text: str, name: str = "<text>", path: Path | None = None) -> None:
+        self.text = text
+        self.name = name
+        self.path = path
+        self._starts: list[int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r}, {len(self.text)} characters)"
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths in this text start from."""
+        return self.path.parent if self.path is not None else Path.cwd()
+
+    @property
+    def starts(self) -> list[int]:
+        """The offset at which each line starts."""
+        if self._starts is None:
+            starts = [0]
+            find = self.text.find
+            at = find("\n")
+            while at >= 0:
+                starts.append(at + 1)
+                at = find("\n", at + 1)
+            self._starts = starts
+        return self._starts
+
+    def position(self, offset: int) -> Position:
+        """The line and column of an offset."""
+        line = bisect_right(self.starts, offset)
+        return Position(line, offset - self.starts[line - 1] + 1)
+
+    def line(self, number: int) -> str:
+        """The text of a line (the first is 1), without its end."""
+        starts = self.starts
+        start = starts[number - 1]
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A range of a source: offsets of its first character and of the one after its last."""
+
+    source: Source
+    start: int
+    end: int
+
+    def __repr__(self) -> str:
+        return f"Span({self.where!r}, {self.text!r})"
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+        return self.source.text[self.start : self.end]
+
+    @property
+    def position(self) -> Position:
+        """Line and column of the start."""
+        return self.source.position(self.start)
+
+    @property
+    def end_position(self) -> Position:
+        """Line and column just after the end."""
+        return self.source.position(self.end)
+
+    @property
+    def where(self) -> str:
+        """`file:line`, as every message about something running shows it."""
+        return f"{self.source.name}:{self.position.line}"
+
+    def to(self, other: Span) -> Span:
+        """The range from here to the end of `other`."""
+        return Span(self.source, self.start, other.end)

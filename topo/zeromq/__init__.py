@@ -1,0 +1,1 @@
+"""What ZeroMQ allows and does, as tables. Nothing in here knows of ztopo."""

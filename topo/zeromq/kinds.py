@@ -1,0 +1,31 @@
+"""Device kinds and the socket types that they usually have.
+
+Source: zmq_device(3) of libzmq 2.x named QUEUE, FORWARDER and STREAMER; today's libzmq ignores the kind and forwards
+whatever the two sockets are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["KINDS", "Kind"]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of device; an empty default means that the type must be written."""
+
+    name: str
+    in_type: str
+    out_type: str
+    monitor_type: str = "PUB"
+
+
+KINDS: dict[str, Kind] = {
+    k.name: k
+    for k in (
+        Kind("queue", "ROUTER", "DEALER"),
+        Kind("forwarder", "XSUB", "XPUB"),
+        Kind("streamer", "PULL", "PUSH"),
+        Kind("proxy", "", ""),
+    )
+}
