@@ -1,0 +1,268 @@
+"""What can be wrong with names, params and what they stand for: one function per code, its docstring the explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding
+from topo.source import Span
+
+__all__ = [
+    "bad_param_value",
+    "bad_replica",
+    "cannot_stand_here",
+    "not_carried_out",
+    "several_sockets",
+    "side_missing",
+    "taken_twice",
+    "type_missing",
+    "unknown_kind",
+    "unknown_name",
+    "unknown_param",
+    "unknown_type",
+]
+
+
+@finding("ZT101", "a name that nothing has")
+def unknown_name(span: Span, name: str, what: str, known: Iterable[str], related: tuple[Label, ...] = ()) -> Diagnostic:
+    """A reference names a device, an app or a socket that the file does not declare.
+
+    ```ztopo ZT101
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect job
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+
+    What lies outside the topology is written as an endpoint: `connect tcp://10.0.0.1:5555`.
+    """
+    known = tuple(known)
+    near = did_you_mean(name, known)
+    fix = Fix(f"write `{near[0].split('`')[1]}`", (Edit(span, near[0].split("`")[1]),)) if near else None
+    notes = near or ((f"there is {_listed(known)}",) if known else ())
+    return Diagnostic(code="ZT101", message=f"there is no {what} `{name}`", labels=(Label(span), *related), notes=notes, fix=fix)
+
+
+@finding("ZT102", "one name for two things")
+def taken_twice(span: Span, name: str, what: str, first: Span) -> Diagnostic:
+    """Devices and apps share one space of names, because a reference must say which it means. A device has each side once.
+
+    ```ztopo ZT102
+    app jobs: PUSH bind tcp://*:5555
+    app jobs: PULL connect tcp://127.0.0.1:5555
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+    """
+    labels = (Label(span, "here again"), Label(first, "first here"))
+    return Diagnostic(code="ZT102", message=f"{what} `{name}` is declared twice", labels=labels)
+
+
+@finding("ZT103", "a param that is not declared, or has no value")
+def unknown_param(span: Span | None, name: str, known: Iterable[str], message: str = "") -> Diagnostic:
+    """`${name}` inserts a param; `index` is the number of a replica. A param without a default needs `--set name=value`.
+
+    ```ztopo ZT103
+    app jobs: PUSH bind tcp://*:${prt}
+    app work: PULL connect jobs
+    ```
+
+    ```ztopo
+    param port: port = 5555
+    app jobs: PUSH bind tcp://*:${port}
+    app work: PULL connect jobs
+    ```
+    """
+    known = tuple(known)
+    notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known and not message else ())
+    return Diagnostic(code="ZT103", message=message or f"there is no param `{name}`", labels=(Label(span),) if span else (), notes=notes)
+
+
+@finding("ZT104", "a param with a value of the wrong type")
+def bad_param_value(span: Span | None, message: str, declared: Span | None = None) -> Diagnostic:
+    """A param has a type, written or taken from its default: int, port (1 to 65535), text, duration, size, bool, endpoint.
+
+    ```ztopo ZT104
+    param port: port = 70_000
+    app jobs: PUSH bind tcp://*:${port}
+    app work: PULL connect jobs
+    ```
+
+    ```ztopo
+    param port: port = 7_000
+    app jobs: PUSH bind tcp://*:${port}
+    app work: PULL connect jobs
+    ```
+    """
+    labels = tuple(Label(s, t) for s, t in ((span, ""), (declared, "declared here")) if s is not None)
+    return Diagnostic(code="ZT104", message=message, labels=labels)
+
+
+@finding("ZT105", "a device of a kind that there is not")
+def unknown_kind(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    """A device is a queue, a forwarder, a streamer, or a proxy.
+
+    The first three know the socket types that they usually have: ROUTER and DEALER, XSUB and XPUB, PULL and PUSH. A proxy
+    knows none.
+
+    ```ztopo ZT105
+    device stream: streamr {
+        in  PULL bind tcp://*:5555
+        out PUSH bind tcp://*:5556
+    }
+    ```
+
+    ```ztopo
+    device stream: streamer {
+        in  PULL bind tcp://*:5555
+        out PUSH bind tcp://*:5556
+    }
+    ```
+    """
+    known = tuple(known)
+    notes = did_you_mean(name, known) or (f"there is {_listed(known)}",)
+    return Diagnostic(code="ZT105", message=f"there is no device kind `{name}`", labels=(Label(span),), notes=notes)
+
+
+@finding("ZT106", "a socket of a type that there is not")
+def unknown_type(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    """Socket types have ZeroMQ's names, in capitals.
+
+    ```ztopo ZT106
+    app jobs: PUHS bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+    """
+    known = tuple(known)
+    near = did_you_mean(name, known)
+    old = {"XREQ": "DEALER", "XREP": "ROUTER"}.get(name)
+    notes = (f"{name} is the old name of {old}",) if old else near or (f"there is {_listed(known)}",)
+    return Diagnostic(code="ZT106", message=f"there is no socket type `{name}`", labels=(Label(span),), notes=notes)
+
+
+@finding("ZT107", "a reference that could mean several sockets, or one that is not there")
+def several_sockets(span: Span, name: str, message: str, known: Iterable[str], declared: Span) -> Diagnostic:
+    """A device, and an app with several sockets, is referred to by the name of a socket: `broker.in`, `sink.work`.
+
+    ```ztopo ZT107
+    device stream: streamer {
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    app jobs: PUSH connect stream
+    ```
+
+    ```ztopo
+    device stream: streamer {
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    app jobs: PUSH connect stream.in
+    app work: PULL connect stream.out
+    ```
+    """
+    known = tuple(known)
+    notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known else ())
+    return Diagnostic(code="ZT107", message=message, labels=(Label(span), Label(declared, "declared here")), notes=notes)
+
+
+@finding("ZT109", "a replica that there is not")
+def bad_replica(span: Span, message: str, declared: Span | None = None, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """`feed[3]` declares three, `feed[0]` to `feed[2]`; `feed[*]` any number, started by somebody else.
+
+    ```ztopo ZT109
+    app feed[3]: PUB bind tcp://*:${6000 + index}
+    app seen: SUB connect feed[3] { subscribe "" }
+    ```
+
+    ```ztopo
+    app feed[3]: PUB bind tcp://*:${6000 + index}
+    app seen: SUB connect feed[2] { subscribe "" }
+    ```
+    """
+    labels = (Label(span), *((Label(declared, "declared here"),) if declared else ()))
+    return Diagnostic(code="ZT109", message=message, labels=labels, notes=notes)
+
+
+@finding("ZT110", "understood, but not carried out yet")
+def not_carried_out(span: Span, what: str) -> Diagnostic:
+    """The language has it, and this version of ztopo cannot do it yet.
+
+    It is said, and `ztopo up` refuses the file, because a topology that leaves out what its file says is another topology.
+
+    ```ztopo ZT110
+    device stream: streamer {
+        restart always
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    ```
+
+    ```ztopo
+    device stream: streamer {
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    ```
+    """
+    return Diagnostic(code="ZT110", message=f"{what} is understood, but not carried out yet", labels=(Label(span),))
+
+
+@finding("ZT111", "a side that is missing, or a socket without a type")
+def side_missing(span: Span, message: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """A device has an `in` and an `out`; a monitor if it likes. A proxy and an app say of which type their sockets are.
+
+    ```ztopo ZT111
+    device any: proxy {
+        in  PULL bind tcp://*:5555
+    }
+    ```
+
+    ```ztopo
+    device any: proxy {
+        in  PULL bind tcp://*:5555
+        out PUSH bind tcp://*:5556
+    }
+    ```
+    """
+    return Diagnostic(code="ZT111", message=message, labels=(Label(span),), notes=notes)
+
+
+def type_missing(span: Span, name: str, why: str) -> Diagnostic:
+    """ZT111, for a socket without a type."""
+    return side_missing(span, f"`{name}` has no socket type", (why,))
+
+
+@finding("ZT112", "a statement that cannot stand where it does")
+def cannot_stand_here(span: Span, message: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """Sides and `run thread | process` belong to devices, sockets and `run "command"` to apps, options to sockets.
+
+    ```ztopo ZT112
+    app jobs: PUSH bind tcp://*:5555 { run thread }
+    app work: PULL connect jobs
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555 { run "python jobs.py" }
+    app work: PULL connect jobs
+    ```
+    """
+    return Diagnostic(code="ZT112", message=message, labels=(Label(span),), notes=notes)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = [f"`{n}`" for n in names[:8]]
+    if len(names) > 8:
+        return ", ".join(shown) + f" and {len(names) - 8} more"
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]

@@ -1,0 +1,376 @@
+"""From text to tree.
+
+Lark's LALR parser with the basic lexer makes the tree as it reads; `Build` has a method per rule. Comments leave the tree;
+those that begin with `##` come back as the `doc` of the declaration that follows them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import RLock
+from typing import Any
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from topo.diagnostic import Diagnostic, Label, did_you_mean
+from topo.source import Source, Span
+from topo.syntax import mistakes, tree
+from topo.syntax.grammar import load
+
+__all__ = ["parse"]
+
+
+_one_at_a_time = RLock()  # a compiled grammar has one Build, which belongs to one text at a time
+
+
+def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File | None, list[Diagnostic]]:
+    """Read a text: its tree, or None if it cannot be read, and what there is to say about it.
+
+    A `fragment` need not begin with the version of the language.
+    """
+    with _one_at_a_time, _collector_paused():
+        build, parser = _parser()
+        build.begin(source)
+        try:
+            statements: tuple[tree.Statement, ...] = parser.parse(source.text)
+        except UnexpectedInput as error:
+            return None, [_explain(source, error)]
+        finally:
+            build.end()
+    file = tree.File(source, statements)
+    return file, _check_version(file, fragment)
+
+
+def _check_version(file: tree.File, fragment: bool) -> list[Diagnostic]:
+    first = file.statements[0] if file.statements else None
+    if isinstance(first, tree.Version):
+        if first.number.text == str(mistakes.LANGUAGE_VERSION):
+            return []
+        return [mistakes.version_unknown(first.number.span, first.number.text)]
+    if fragment:
+        return []
+    start = first.span.start if first else 0
+    end = first.span.end if first else 0
+    line_end = file.source.text.find("\n", start)
+    return [mistakes.version_missing(Span(file.source, start, min(end, line_end) if line_end >= 0 else end))]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """The tree has no cycles, and looking for some in a million fresh objects takes as long as making them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+class Build(Transformer[Token, Any]):
+    """Makes the tree, rule by rule. Between `begin` and `end` it belongs to one source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = Source("")
+        self.docs: dict[int, str] = {}
+
+    def begin(self, source: Source) -> None:
+        """Start with a source."""
+        self.source = source
+        self.docs = {}
+
+    def end(self) -> None:
+        """Let go of the source."""
+        self.begin(Source(""))
+
+    def comment(self, token: Token) -> Token:
+        """See a comment go by; keep it if it is a doc comment."""
+        if token.startswith("##"):
+            self.docs[token.line or 0] = token[2:].strip()
+        return token
+
+    def doc(self, first: Token) -> str:
+        """The doc comment that ends on the line above."""
+        docs = self.docs
+        line = (first.line or 0) - 1
+        if line not in docs:
+            return ""
+        lines = []
+        while line in docs:
+            lines.append(docs.pop(line))
+            line -= 1
+        return "\n".join(reversed(lines))
+
+    # Places
+
+    def at(self, token: Token) -> Span:
+        return Span(self.source, token.start_pos, token.end_pos)  # type: ignore[arg-type]  # a lexer's token has both
+
+    def over(self, children: list[Any]) -> Span:
+        """From the first child to the last one that there is."""
+        first = children[0]
+        start = first.start_pos if type(first) is Token else first.span.start
+        last = next(c for c in reversed(children) if c is not None and not (isinstance(c, tree.SocketSpec) and not _spec_parts(c)))
+        if isinstance(last, tree.SocketSpec):
+            last = _spec_parts(last)[-1]
+        end = last.end_pos if type(last) is Token else last.span.end
+        return Span(self.source, start, end)
+
+    def name(self, token: Token) -> tree.Name:
+        return tree.Name(self.at(token), str(token))
+
+    def maybe_bracket(self, token: Token | None) -> tree.Bracket | None:
+        return None if token is None else tree.Bracket(self.at(token), token[1:-1])
+
+    # Leaves
+
+    def any_name(self, c: list[Token]) -> tree.Name:
+        return self.name(c[0])
+
+    def text(self, c: list[Token]) -> tree.Text:
+        return tree.Text(self.at(c[0]), c[0][1:-1])
+
+    def number(self, c: list[Token]) -> tree.Number:
+        return tree.Number(self.at(c[0]), str(c[0]))
+
+    def endpoint(self, c: list[Token]) -> tree.EndpointText:
+        return tree.EndpointText(self.at(c[0]), str(c[0]))
+
+    def interpolation(self, c: list[Token]) -> tree.Interpolation:
+        return tree.Interpolation(self.at(c[0]), c[0][2:-1])
+
+    def star(self, c: list[Token]) -> tree.Star:
+        return tree.Star(self.at(c[0]))
+
+    def file(self, c: list[Token]) -> tree.FileText:
+        return tree.FileText(self.over(c), tree.Text(self.at(c[1]), c[1][1:-1]))
+
+    def part(self, c: list[Any]) -> tree.Part:
+        bracket = self.maybe_bracket(c[1])
+        return tree.Part(c[0].span if bracket is None else c[0].span.to(bracket.span), c[0], bracket)
+
+    def reference(self, c: list[Any]) -> tree.Reference:
+        parts = tuple(p for p in c if isinstance(p, tree.Part))
+        start = c[0].start_pos if c[0] is not None else parts[0].span.start
+        return tree.Reference(Span(self.source, start, parts[-1].span.end), c[0] is not None, parts)
+
+    def call(self, c: list[Any]) -> tree.Call:
+        arguments = tuple(v for v in c[1:] if v is not None and not isinstance(v, Token))
+        return tree.Call(self.over(c), c[0], arguments)
+
+    # Sockets
+
+    def bind(self, c: list[Any]) -> tree.Bind:
+        return tree.Bind(self.over(c), tuple(p for p in c if not isinstance(p, Token)))
+
+    def connect(self, c: list[Any]) -> tree.Connect:
+        return tree.Connect(self.over(c), tuple(p for p in c if not isinstance(p, Token)))
+
+    def same(self, c: list[Token]) -> tree.Same:
+        return tree.Same(self.at(c[0]))
+
+    def secured(self, c: list[Any]) -> tree.Secured:
+        return tree.Secured(self.over(c), c[2], c[4])
+
+    def socket_spec(self, c: list[Any]) -> tree.SocketSpec:
+        kind = self.name(c[0]) if c[0] is not None else None
+        program = self.name(c[2]) if c[2] is not None else None
+        return tree.SocketSpec(kind, program, tuple(c[3:]))
+
+    def option(self, c: list[Any]) -> tree.Option:
+        return tree.Option(self.over(c), self.name(c[0]), tuple(v for v in c[1:] if not isinstance(v, Token)))
+
+    def side(self, c: list[Any]) -> tree.Side:
+        return tree.Side(self.over(c), self.name(c[0]), c[1], c[2])
+
+    def socket(self, c: list[Any]) -> tree.Socket:
+        return tree.Socket(self.over(c), c[1], self.maybe_bracket(c[2]), c[4], c[5])
+
+    def block(self, c: list[Any]) -> tree.Block:
+        return tree.Block(self.over(c), tuple(i for i in c if i is not None and not isinstance(i, Token)))
+
+    # Statements inside blocks
+
+    def run(self, c: list[Token]) -> tree.Run:
+        if c[1].type == "STRING":
+            return tree.Run(self.over(c), None, tree.Text(self.at(c[1]), c[1][1:-1]))
+        return tree.Run(self.over(c), self.name(c[1]), None)
+
+    def restart(self, c: list[Any]) -> tree.Restart:
+        return tree.Restart(self.over(c), c[1], c[3], c[5], c[7])
+
+    def on(self, c: list[Any]) -> tree.On:
+        return tree.On(self.over(c), c[1])
+
+    def context(self, c: list[Any]) -> tree.Context:
+        return tree.Context(self.over(c), c[1])
+
+    def with_(self, c: list[Any]) -> tree.With:
+        return tree.With(self.over(c), c[1])
+
+    # Declarations
+
+    def version(self, c: list[Token]) -> tree.Version:
+        return tree.Version(self.over(c), self.number([c[1]]))
+
+    def topology(self, c: list[Any]) -> tree.Topology:
+        return tree.Topology(self.over(c), c[1])
+
+    def param(self, c: list[Any]) -> tree.Param:
+        return tree.Param(self.over(c), c[1], c[3], c[5], self.doc(c[0]))
+
+    def device(self, c: list[Any]) -> tree.Device:
+        swap = self.name(c[5]) if c[5] is not None else None
+        return tree.Device(self.over(c), c[1], self.maybe_bracket(c[2]), c[4], swap, c[6], self.doc(c[0]))
+
+    def process(self, c: list[Any]) -> tree.Process:
+        return tree.Process(self.over(c), c[1], self.maybe_bracket(c[2]), c[3])
+
+    def app(self, c: list[Any]) -> tree.App:
+        return tree.App(self.over(c), c[1], self.maybe_bracket(c[2]), c[4], c[5], self.doc(c[0]))
+
+    def use(self, c: list[Any]) -> tree.Use:
+        return tree.Use(self.over(c), self.text([c[1]]), c[3], self.maybe_bracket(c[4]), c[5])
+
+    def host(self, c: list[Any]) -> tree.Host:
+        return tree.Host(self.over(c), c[1], self.maybe_bracket(c[2]), c[3])
+
+    def security(self, c: list[Any]) -> tree.Security:
+        return tree.Security(self.over(c), c[1], c[3], c[4])
+
+    def option_set(self, c: list[Any]) -> tree.OptionSet:
+        return tree.OptionSet(self.over(c), c[1], c[2])
+
+    def start(self, c: list[Any]) -> tuple[tree.Statement, ...]:
+        return tuple(s for s in c if s is not None and not isinstance(s, Token))
+
+
+setattr(Build, "with", Build.with_)  # the rule's name is a word of Python
+
+
+def _spec_parts(spec: tree.SocketSpec) -> list[tree.Name | tree.Clause]:
+    return [p for p in (spec.type, spec.program, *spec.clauses) if p is not None]
+
+
+@lru_cache(maxsize=1)
+def _parser() -> tuple[Build, Lark]:
+    build = Build()
+    return build, load("ztopo.lark", build, {"COMMENT": build.comment})
+
+
+# What a syntax error is called
+
+WORDS = {
+    "NEWLINE": "the end of the line",
+    "SEMICOLON": "`;`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "COLON": "`:`",
+    "COMMA": "`,`",
+    "EQUALS": "`=`",
+    "DOT": "`.`",
+    "STAR": "`*`",
+    "BRACKET": "`[...]`",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": "a text in quotes",
+    "ENDPOINT": "an endpoint",
+    "INTERPOLATION": "`${...}`",
+    "$END": "the end of the file",
+}
+STATEMENTS = ("param", "device", "process", "app", "use", "host", "security", "options", "topology")
+ITEMS = ("in", "out", "monitor", "control", "socket", "run", "restart", "on", "context", "with", "device", "app")
+
+
+def _explain(source: Source, error: UnexpectedInput) -> Diagnostic:
+    if isinstance(error, UnexpectedCharacters):
+        return _unexpected_character(source, error.pos_in_stream)
+    assert isinstance(error, UnexpectedToken)
+    token: Token = error.token
+    accepted = set(error.accepts or error.expected)
+    if token.type == "$END":
+        return _unexpected_end(source)
+    span = Span(source, token.start_pos or 0, token.end_pos or 0)
+    if token.type == "NEWLINE":
+        span = Span(source, span.start, span.start)
+    return mistakes.syntax_error(span, f"expected {_expected(accepted)}, found {_found(token)}", _hints(token, accepted, source))
+
+
+def _found(token: Token) -> str:
+    if token.type == "NEWLINE":
+        return "the end of the line"
+    shown = str(token) if len(token) <= 40 else f"{token[:37]}..."
+    return f"`{shown}`"
+
+
+def _expected(accepted: set[str]) -> str:
+    keywords = {t.lower() for t in accepted if t not in WORDS}
+    if keywords >= set(ITEMS):
+        return "a statement" if "RBRACE" not in accepted else "a statement or `}`"
+    if keywords >= set(STATEMENTS) and "NAME" not in accepted:
+        return "a declaration"
+    words = [WORDS[t] for t in WORDS if t in accepted]
+    if "NAME" in accepted and len(keywords) > 10:
+        keywords = set()  # wherever a name may stand, so may every keyword
+    if "NEWLINE" in accepted and "SEMICOLON" in accepted:
+        words.remove(WORDS["SEMICOLON"])
+    alternatives = [f"`{k}`" for k in sorted(keywords)] + words
+    if len(alternatives) > 6:
+        alternatives = [*alternatives[:5], "something else that may follow here"]
+    return alternatives[0] if len(alternatives) == 1 else ", ".join(alternatives[:-1]) + " or " + alternatives[-1]
+
+
+def _hints(token: Token, accepted: set[str], source: Source) -> tuple[str, ...]:
+    if token.type == "LBRACE" and (token.column or 1) > 0 and not source.line(token.line or 1)[: (token.column or 1) - 1].strip():
+        return ("a `{` stands on the line that it belongs to",)
+    if token.type == "NAME" and {"DEVICE", "APP"} <= accepted:
+        words = ITEMS if "SOCKET" in accepted else STATEMENTS
+        return did_you_mean(str(token), words) or ("known are " + ", ".join(words),)
+    if token.type == "COLON" and "NEWLINE" not in accepted:
+        return ()
+    if "COLON" in accepted and token.type == "NAME":
+        return (f"a `:` stands between the name and what it is: `: {token}`",)
+    return ()
+
+
+def _unexpected_end(source: Source) -> Diagnostic:
+    end = len(source.text.rstrip())
+    span = Span(source, max(end - 1, 0), end)
+    opened = _last_open_brace(source)
+    if opened is None:
+        return mistakes.syntax_error(span, "the text ends in the middle of a statement")
+    return mistakes.syntax_error(span, "the text ends before a block does", related=(Label(opened, "this `{` is never closed"),))
+
+
+def _last_open_brace(source: Source) -> Span | None:
+    _, parser = _parser()
+    opened: list[Span] = []
+    for token in parser.lex(source.text):
+        if token.type == "LBRACE":
+            opened.append(Span(source, token.start_pos or 0, token.end_pos or 0))
+        elif token.type == "RBRACE" and opened:
+            opened.pop()
+    return opened[-1] if opened else None
+
+
+def _unexpected_character(source: Source, at: int) -> Diagnostic:
+    character = source.text[at]
+    span = Span(source, at, at + 1)
+    if character == '"':
+        line_end = source.text.find("\n", at)
+        return mistakes.syntax_error(Span(source, at, line_end if line_end >= 0 else len(source.text)), "a text that does not end on its line")
+    if character == "[":
+        return mistakes.syntax_error(span, "a `[` that is not closed on its line")
+    if source.text.startswith("${", at):
+        return mistakes.syntax_error(Span(source, at, at + 2), "a `${` that is not closed on its line")
+    shown = f"`{character}`" if character.isprintable() else f"the character U+{ord(character):04X}"
+    hints = {"'": "texts stand in double quotes", "/": "comments begin with `#`; an endpoint looks like tcp://127.0.0.1:5555"}
+    notes = (hints[character],) if character in hints else ()
+    return mistakes.syntax_error(span, f"{shown} means nothing here", notes)

@@ -1,0 +1,338 @@
+"""What a text says, before any name is looked up. One class per construct, named as the rule in `grammar/ztopo.lark`.
+
+The Python API (`topo/builder.py`) makes the same tree, with places in the Python file; from here on nobody can tell the two
+apart.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from topo.source import Source, Span
+
+__all__ = [
+    "App",
+    "Bind",
+    "Block",
+    "Bracket",
+    "Call",
+    "Clause",
+    "Connect",
+    "Context",
+    "Device",
+    "EndpointText",
+    "File",
+    "FileText",
+    "Host",
+    "Interpolation",
+    "Item",
+    "Literal",
+    "Name",
+    "Number",
+    "On",
+    "Option",
+    "OptionSet",
+    "Param",
+    "Part",
+    "Place",
+    "Process",
+    "Reference",
+    "Restart",
+    "Run",
+    "Same",
+    "Secured",
+    "Security",
+    "Side",
+    "Socket",
+    "SocketSpec",
+    "Star",
+    "Statement",
+    "Text",
+    "Topology",
+    "Use",
+    "Value",
+    "Version",
+    "With",
+]
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """Anything in the tree; `span` is all of it."""
+
+    span: Span
+
+
+# Leaves
+
+
+class Name(Node, frozen=True, gc=False):
+    """A name or a keyword."""
+
+    text: str
+
+
+class Bracket(Node, frozen=True, gc=False):
+    """`[...]`: `text` is what stands inside."""
+
+    text: str
+
+
+class Text(Node, frozen=True, gc=False):
+    """A quoted text; `raw` is what stands between the quotes, escapes and `${...}` not yet worked out."""
+
+    raw: str
+
+
+class Number(Node, frozen=True, gc=False):
+    """A number with or without a unit, not yet looked at."""
+
+    text: str
+
+
+class EndpointText(Node, frozen=True, gc=False):
+    """An endpoint written bare."""
+
+    text: str
+
+
+class Interpolation(Node, frozen=True, gc=False):
+    """`${...}` as a value: `text` is what stands inside."""
+
+    text: str
+
+
+class Star(Node, frozen=True, gc=False):
+    """`*` as a value."""
+
+
+class Literal(Node, frozen=True, gc=False):
+    """A value that the Python API was given, as it is."""
+
+    value: int | bytes | str
+
+
+class FileText(Node, frozen=True, gc=False):
+    """`file "path"`: the content of a file."""
+
+    path: Text
+
+
+class Part(Node, frozen=True, gc=False):
+    """One step of a reference: a name and which replica."""
+
+    name: Name
+    bracket: Bracket | None
+
+
+class Reference(Node, frozen=True, gc=False):
+    """`broker.in`, `feed[0]`, `.clients.out`; a single word is one too. `own` is the leading dot."""
+
+    own: bool
+    parts: tuple[Part, ...]
+
+
+class Call(Node, frozen=True, gc=False):
+    """`env("PORT", 5555)`."""
+
+    name: Name
+    arguments: tuple[Value, ...]
+
+
+Value = Text | Number | EndpointText | Interpolation | Star | Literal | FileText | Call | Reference
+Place = EndpointText | Text | Interpolation | Reference
+
+# Sockets
+
+
+class Bind(Node, frozen=True, gc=False):
+    """`bind A, B`."""
+
+    places: tuple[Place, ...]
+
+
+class Connect(Node, frozen=True, gc=False):
+    """`connect A, B`."""
+
+    places: tuple[Place, ...]
+
+
+class Same(Node, frozen=True, gc=False):
+    """`out same`: the device has one socket."""
+
+
+class Secured(Node, frozen=True, gc=False):
+    """`secured by NAME`."""
+
+    name: Name
+    role: Name | None
+
+
+Clause = Bind | Connect | Same | Secured
+
+
+class SocketSpec(msgspec.Struct, frozen=True, gc=False):
+    """What follows the name of a socket: `ROUTER bind ...`. `program` is the REQ of `DEALER as REQ`."""
+
+    type: Name | None
+    program: Name | None
+    clauses: tuple[Clause, ...]
+
+
+class Option(Node, frozen=True, gc=False):
+    """`linger 0`, `prefix "in", "out"`."""
+
+    name: Name
+    values: tuple[Value, ...]
+
+
+class With(Node, frozen=True, gc=False):
+    """`with NAME`: the options of a named set."""
+
+    name: Name
+
+
+class Block(Node, frozen=True, gc=False):
+    """`{ ... }`."""
+
+    items: tuple[Item, ...]
+
+
+class Side(Node, frozen=True, gc=False):
+    """A side of a device: in, out, monitor, control."""
+
+    side: Name
+    spec: SocketSpec
+    block: Block | None
+
+
+class Socket(Node, frozen=True, gc=False):
+    """A named socket of an app."""
+
+    name: Name
+    bracket: Bracket | None
+    spec: SocketSpec
+    block: Block | None
+
+
+class Run(Node, frozen=True, gc=False):
+    """`run thread`, `run process`, `run inside`, `run "command"`; exactly one of the two is set."""
+
+    how: Name | None
+    command: Text | None
+
+
+class Restart(Node, frozen=True, gc=False):
+    """`restart on-failure max 5 in 60s backoff 100ms..5s`."""
+
+    policy: Name
+    most: Value | None
+    period: Value | None
+    backoff: Value | None
+
+
+class On(Node, frozen=True, gc=False):
+    """`on rack[0]`: on which host."""
+
+    host: Reference
+
+
+class Context(Node, frozen=True, gc=False):
+    """`context { io_threads 4 }`."""
+
+    block: Block
+
+
+# Declarations
+
+
+class Version(Node, frozen=True, gc=False):
+    """`ztopo 1`."""
+
+    number: Number
+
+
+class Topology(Node, frozen=True, gc=False):
+    """`topology NAME`."""
+
+    name: Name
+
+
+class Param(Node, frozen=True, gc=False):
+    """`param port: port = 5555`."""
+
+    name: Name
+    type: Name | None
+    default: Value | None
+    doc: str = ""
+
+
+class Device(Node, frozen=True, gc=False):
+    """`device broker: queue { ... }`."""
+
+    name: Name
+    bracket: Bracket | None
+    kind: Name
+    swap: Name | None
+    block: Block
+    doc: str = ""
+
+
+class Process(Node, frozen=True, gc=False):
+    """`process gateway { ... }`: devices that share a process."""
+
+    name: Name
+    bracket: Bracket | None
+    block: Block
+
+
+class App(Node, frozen=True, gc=False):
+    """`app client: REQ connect broker.in`, or `app sink { socket work: ... }`. `spec` is set in the first form."""
+
+    name: Name
+    bracket: Bracket | None
+    spec: SocketSpec | None
+    block: Block | None
+    doc: str = ""
+
+
+class Use(Node, frozen=True, gc=False):
+    """`use "pool.ztopo" as pool { size 8 }`."""
+
+    path: Text
+    name: Name
+    bracket: Bracket | None
+    block: Block | None
+
+
+class Host(Node, frozen=True, gc=False):
+    """`host rack[8] "10.0.0.${10 + index}"`."""
+
+    name: Name
+    bracket: Bracket | None
+    address: Value
+
+
+class Security(Node, frozen=True, gc=False):
+    """`security internal: curve { ... }`."""
+
+    name: Name
+    mechanism: Name
+    block: Block | None
+
+
+class OptionSet(Node, frozen=True, gc=False):
+    """`options wan { ... }`."""
+
+    name: Name
+    block: Block
+
+
+Statement = Version | Topology | Param | Device | Process | App | Use | Host | Security | OptionSet
+Item = Side | Socket | Device | App | Run | Restart | On | Context | With | Option | Param
+
+
+class File(msgspec.Struct, frozen=True):
+    """A whole text."""
+
+    source: Source
+    statements: tuple[Statement, ...]
