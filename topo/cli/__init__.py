@@ -1,1 +1,341 @@
-"""The `ztopo` command: one verb per file. Nothing heavy is imported before a verb needs it."""
+"""The `ztopo` command: one verb per file of this folder, found by looking into it.
+
+A verb is a module with a click command named `command`, and perhaps `aliases`. All of them are imported for `ztopo --help`,
+so none imports anything heavier than click at its head: what a verb needs, it imports in its function.
+
+A verb returns an `Exit`. Data goes to standard output by `out`, everything else to standard error by `say`; both know how to
+deal with a reader that has gone away. Every option can also come from `ZTOPO_CLI_<VERB>_<OPTION>`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from topo.compile import Compilation
+    from topo.diagnostic import Diagnostic
+    from topo.render import Style
+
+__all__ = [
+    "Exit",
+    "color_option",
+    "compiled",
+    "file_argument",
+    "files_argument",
+    "formats",
+    "main",
+    "out",
+    "output_option",
+    "report",
+    "say",
+    "set_option",
+    "style_for",
+    "write_data",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Exit(IntEnum):
+    """What the program ends with, whatever the verb."""
+
+    DONE = 0
+    FINDINGS = 1
+    """There were findings or differences, or a device failed for good."""
+    USAGE = 2
+    """Wrong usage, a file that cannot be read, a mistake of our own."""
+    NOT_RUNNING = 3
+    UNREACHABLE = 4
+    """It runs, but does not answer."""
+    INVALID = 78
+    """Refused to start, or to change to, an invalid topology."""
+    FORCED = 130
+    """Interrupted before it was done; for `up`, a second signal."""
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------------------
+
+
+def out(text: str) -> None:
+    """Write data to standard output. If nobody reads it any more, it goes nowhere: what a verb found out stays the same."""
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def say(text: str) -> None:
+    """Write a line for people to standard error."""
+    try:
+        _write(sys.stderr, text + "\n")
+    except OSError:  # there is no place left to say so
+        _silence(sys.stderr)
+
+
+def write_data(text: str, path: str | None) -> None:
+    """Write data to a file, or to standard output if there is no path."""
+    if path is None or path == "-":
+        out(text)
+        return
+    try:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise Refusal(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is written from now on, and what is buffered, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _prepare_streams() -> None:
+    """See to it that writing cannot fail for reasons that are none of ours.
+
+    Standard streams that were closed become /dev/null, or the next file or socket opened would be taken for them. What the
+    terminal's encoding does not have is written as an escape.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def style_for(stream: TextIO | None, color: str) -> Style:
+    """How to write to a stream: in colour, how wide, in Unicode or ASCII."""
+    from topo.render import Style
+
+    terminal = stream is not None and stream.isatty()
+    colored = color == "always" or (
+        color == "auto" and terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+    try:
+        "─▶…".encode(getattr(stream, "encoding", None) or "ascii")
+        unicode = True
+    except UnicodeEncodeError:
+        unicode = False
+    return Style(color=colored, width=_width() if terminal else 200, unicode=unicode)
+
+
+def _width() -> int:
+    import shutil
+
+    return max(40, shutil.get_terminal_size().columns)
+
+
+# -- what verbs share -------------------------------------------------------------------------------------------------------------
+
+
+class Refusal(click.ClickException):
+    """The verb could not do it, and the reason is one that the user can mend: a line on standard error, exit 2."""
+
+    exit_code = Exit.USAGE
+
+
+def _given_or_only(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """The file that was named, or the only one there is."""
+    if value or context.resilient_parsing:
+        return value
+    found = sorted(n for n in os.listdir() if n.endswith(".ztopo") and os.path.isfile(n))
+    if len(found) == 1:
+        return tuple(found) if parameter.nargs == -1 else found[0]
+    if not found:
+        raise Refusal("there is no .ztopo file in this folder: name the file to use")
+    raise Refusal("this folder holds several .ztopo files, name the one to use:\n" + "\n".join(f"  {n}" for n in found))
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    pairs = context.params["params"] = {}
+    for item in value:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{item!r} is not of the form name=value")
+        pairs[name] = text
+
+
+def file_argument(f: F) -> F:
+    """`[FILE]`: the topology; it may be left out where the folder holds exactly one. Comes as `file`."""
+    return click.argument("file", required=False, type=click.Path(), callback=_given_or_only)(f)
+
+
+def files_argument(f: F) -> F:
+    """`[FILE]...`, in the same way. Comes as `files`."""
+    return click.argument("files", nargs=-1, type=click.Path(), callback=_given_or_only)(f)
+
+
+def set_option(f: F) -> F:
+    """`--set name=value`, several times. Comes as the dictionary `params`."""
+    text = "Give a param of the file another value. May be repeated."
+    option = click.option("--set", multiple=True, metavar="NAME=VALUE", expose_value=False, callback=_pairs, help=text)
+    return option(f)
+
+
+def color_option(f: F) -> F:
+    """`--color`. Comes as `color`; see `style_for`."""
+    choice = click.Choice(["auto", "always", "never"])
+    text = "Colours: on a terminal only (auto), always or never."
+    return click.option("--color", type=choice, default="auto", show_default=True, help=text)(f)
+
+
+def output_option(f: F) -> F:
+    """`-o FILE`. Comes as `output`; see `write_data`."""
+    return click.option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")(f)
+
+
+def formats(family: str) -> list[str]:
+    """The formats there are for what `family` shows: one file `topo/render/<family>_<format>.py` each."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "render")
+    start = family + "_"
+    return sorted(n[len(start) : -3] for n in os.listdir(folder) if n.startswith(start) and n.endswith(".py"))
+
+
+def compiled(file: str, params: dict[str, str], color: str, invalid: Exit = Exit.FINDINGS) -> Compilation:
+    """Read and check a file for a verb that works with what it says; findings go to standard error.
+
+    A file that cannot be read ends the program with 2, one so wrong that there is no graph with `invalid`.
+    """
+    from topo.compile import compile as compile_source
+    from topo.compile import read
+    from topo.diagnostic import Diagnostic
+
+    source = read(file)
+    if isinstance(source, Diagnostic):
+        report([source], color)
+        raise click.exceptions.Exit(Exit.USAGE)
+    compilation = compile_source(source, params)
+    report([d for d in compilation.diagnostics if d.severity != "info"], color)
+    if compilation.graph is None:
+        raise click.exceptions.Exit(invalid)
+    return compilation
+
+
+def report(diagnostics: Sequence[Diagnostic], color: str) -> None:
+    """Say findings on standard error, for verbs whose data is something else."""
+    from topo.render.findings_full import render
+
+    if diagnostics:
+        say(render(diagnostics, style_for(sys.stderr, color)))
+
+
+# -- the program ------------------------------------------------------------------------------------------------------------------
+
+
+def verbs() -> list[str]:
+    """The verbs there are: the files of this folder."""
+    return sorted(n[:-3] for n in os.listdir(os.path.dirname(__file__)) if n.endswith(".py") and not n.startswith("_"))
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """What stands in the help."""
+        return verbs()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a verb, by its name or by another that it has."""
+        if cmd_name in verbs():
+            return _command(cmd_name)
+        return next((_command(verb) for verb in verbs() if cmd_name in _aliases(verb)), None)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with, and the rest of them."""
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is not None:
+            return command.name, command, args[1:]
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(f"there is no verb `{name}`{_nearest(name)}", ctx)
+
+
+def _command(verb: str) -> click.Command:
+    command: click.Command = import_module(f"topo.cli.{verb}").command
+    command.name = verb
+    return command
+
+
+def _aliases(verb: str) -> tuple[str, ...]:
+    return getattr(import_module(f"topo.cli.{verb}"), "aliases", ())
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*verbs(), *(alias for verb in verbs() for alias in _aliases(verb))], n=1)
+    return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    import zmq
+
+    from topo.devcore import core_name
+
+    out(f"ztopo {version('ztopo')} (pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()}, core: {core_name()})\n")
+    context.exit()
+
+
+@click.group(
+    cls=Verbs,
+    name="ztopo",
+    context_settings={"auto_envvar_prefix": "ZTOPO_CLI", "help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every option can also come from the environment, as ZTOPO_CLI_<VERB>_<OPTION>.",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Say which version this is.")
+def ztopo() -> None:
+    """Check, draw and run ZeroMQ topologies written in .ztopo files."""
+
+
+def main() -> NoReturn:
+    """Run the command, and end with what it ends with."""
+    _prepare_streams()
+    sys.exit(int(_run()))
+
+
+def _run() -> int:
+    try:
+        return ztopo.main(prog_name="ztopo", standalone_mode=False) or Exit.DONE
+    except click.exceptions.Abort:
+        return Exit.FORCED
+    except click.UsageError as error:
+        if error.ctx is not None:
+            say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n")
+        say(f"error: {error.format_message()}")
+        return Exit.USAGE
+    except click.ClickException as error:
+        say(f"error: {error.format_message()}")
+        return Exit.USAGE
+    except Exception:
+        import traceback
+
+        say(
+            f"{traceback.format_exc()}\nThis is a mistake in ztopo itself. Please report it, with what stands above and the file it was about."
+        )
+        return Exit.USAGE
