@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from topo.model import App, Bind, Component, Connect, Device, Model, Socket
+from topo.model import Bind, Component, Connect, Device, Model, Socket, process_of
 from topo.zeromq.sockets import SOCKETS, compatible
 from topo.zeromq.transports import ANY_HOST, LOOPBACK, Address, for_connecting
 
@@ -79,17 +79,11 @@ class Graph:
 
     def process(self, socket: Socket) -> str:
         """A name for the process that a socket lives in: equal names, one process and one context."""
-        component = self.components[socket.owner]
-        if isinstance(component, App):
-            return "the application" if component.inside else f"app {component.name}"
-        if component.placement == "process":
-            return f"process {component.name}"
-        return self.thread_host
+        return process_of(self.components[socket.owner], self._inside)
 
     @cached_property
-    def thread_host(self) -> str:
-        """The process that thread devices live in: the application itself if one is declared `run inside`."""
-        return "the application" if any(a.inside for a in self.model.apps) else "the thread host"
+    def _inside(self) -> bool:
+        return any(app.inside for app in self.model.apps)
 
     def links_of(self, socket: Socket) -> tuple[Link, ...]:
         """The links at a socket, whichever end it is."""

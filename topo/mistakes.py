@@ -81,7 +81,9 @@ def unknown_param(span: Span | None, name: str, known: Iterable[str], message: s
     """
     known = tuple(known)
     notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known and not message else ())
-    return Diagnostic(code="ZT103", message=message or f"there is no param `{name}`", labels=(Label(span),) if span else (), notes=notes)
+    return Diagnostic(
+        code="ZT103", message=message or f"there is no param `{name}`", labels=(Label(span),) if span else (), notes=notes
+    )
 
 
 @finding("ZT104", "a param with a value of the wrong type")

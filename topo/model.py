@@ -13,7 +13,21 @@ import msgspec
 from topo.source import Span
 from topo.zeromq.transports import Address
 
-__all__ = ["App", "Bind", "Component", "Connect", "Device", "Endpoint", "Model", "Option", "Replica", "Socket", "Target", "Value"]
+__all__ = [
+    "App",
+    "Bind",
+    "Component",
+    "Connect",
+    "Device",
+    "Endpoint",
+    "Model",
+    "Option",
+    "Replica",
+    "Socket",
+    "Target",
+    "Value",
+    "process_of",
+]
 
 Role = Literal["in", "out", "monitor", "control", "app"]
 ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
@@ -169,8 +183,22 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
     devices: tuple[Device, ...] = ()
     apps: tuple[App, ...] = ()
+    doubtful: tuple[Span, ...] = ()
+    """Declarations of which something is already known to be wrong: nobody judges them further."""
 
     @property
     def components(self) -> tuple[Component, ...]:
         """Devices and apps."""
         return (*self.devices, *self.apps)
+
+
+def process_of(component: Component, inside: bool) -> str:
+    """A name for the process that a component lives in: equal names, one process and one context.
+
+    `inside` says that an application runs the topology, and thread devices with it.
+    """
+    if isinstance(component, App):
+        return "the application" if component.inside else f"app {component.name}"
+    if component.placement == "process":
+        return f"process {component.name}"
+    return "the application" if inside else "the thread host"

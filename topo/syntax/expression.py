@@ -13,7 +13,19 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["LARGEST", "LONGEST", "Binary", "Expression", "ExpressionError", "Negative", "Number", "Parsed", "Variable", "evaluate", "parse"]
+__all__ = [
+    "LARGEST",
+    "LONGEST",
+    "Binary",
+    "Expression",
+    "ExpressionError",
+    "Negative",
+    "Number",
+    "Parsed",
+    "Variable",
+    "evaluate",
+    "parse",
+]
 
 LONGEST = 200
 """The most characters that an expression may have."""

@@ -5,13 +5,24 @@ from __future__ import annotations
 from topo.diagnostic import Diagnostic, Edit, Fix, Label, finding
 from topo.source import Span
 
-__all__ = ["LANGUAGE_VERSION", "bad_escape", "bad_expression", "bad_number", "not_a_text", "syntax_error", "version_missing", "version_unknown"]
+__all__ = [
+    "LANGUAGE_VERSION",
+    "bad_escape",
+    "bad_expression",
+    "bad_number",
+    "not_a_text",
+    "syntax_error",
+    "version_missing",
+    "version_unknown",
+]
 
 LANGUAGE_VERSION = 1
 
 
 @finding("ZT001", "the text cannot be read as ztopo")
-def syntax_error(span: Span, message: str, notes: tuple[str, ...] = (), related: tuple[Label, ...] = (), fix: Fix | None = None) -> Diagnostic:
+def syntax_error(
+    span: Span, message: str, notes: tuple[str, ...] = (), related: tuple[Label, ...] = (), fix: Fix | None = None
+) -> Diagnostic:
     """A statement is not built as the language has it.
 
     ```ztopo ZT001
@@ -57,7 +68,9 @@ def version_unknown(span: Span, written: str) -> Diagnostic:
 
 def version_missing(span: Span) -> Diagnostic:
     """ZT002, for a file that does not begin with its version."""
-    fix = Fix("say which version it is", (Edit(Span(span.source, span.start, span.start), f"ztopo {LANGUAGE_VERSION}\n"),), safe=True)
+    fix = Fix(
+        "say which version it is", (Edit(Span(span.source, span.start, span.start), f"ztopo {LANGUAGE_VERSION}\n"),), safe=True
+    )
     return Diagnostic(
         code="ZT002",
         message="the file does not say which version of the language it is written in",

@@ -36,7 +36,7 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File | None, 
         build, parser = _parser()
         build.begin(source)
         try:
-            statements: tuple[tree.Statement, ...] = parser.parse(source.text)
+            statements: Any = parser.parse(source.text)  # what `Build.start` made
         except UnexpectedInput as error:
             return None, [_explain(source, error)]
         finally:
@@ -109,13 +109,15 @@ class Build(Transformer[Token, Any]):
     # Places
 
     def at(self, token: Token) -> Span:
-        return Span(self.source, token.start_pos, token.end_pos)  # type: ignore[arg-type]  # a lexer's token has both
+        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
 
     def over(self, children: list[Any]) -> Span:
         """From the first child to the last one that there is."""
         first = children[0]
         start = first.start_pos if type(first) is Token else first.span.start
-        last = next(c for c in reversed(children) if c is not None and not (isinstance(c, tree.SocketSpec) and not _spec_parts(c)))
+        last = next(
+            c for c in reversed(children) if c is not None and not (isinstance(c, tree.SocketSpec) and not _spec_parts(c))
+        )
         if isinstance(last, tree.SocketSpec):
             last = _spec_parts(last)[-1]
         end = last.end_pos if type(last) is Token else last.span.end
@@ -291,7 +293,7 @@ ITEMS = ("in", "out", "monitor", "control", "socket", "run", "restart", "on", "c
 
 def _explain(source: Source, error: UnexpectedInput) -> Diagnostic:
     if isinstance(error, UnexpectedCharacters):
-        return _unexpected_character(source, error.pos_in_stream)
+        return _unexpected_character(source, error.pos_in_stream or 0)
     assert isinstance(error, UnexpectedToken)
     token: Token = error.token
     accepted = set(error.accepts or error.expected)
@@ -365,7 +367,9 @@ def _unexpected_character(source: Source, at: int) -> Diagnostic:
     span = Span(source, at, at + 1)
     if character == '"':
         line_end = source.text.find("\n", at)
-        return mistakes.syntax_error(Span(source, at, line_end if line_end >= 0 else len(source.text)), "a text that does not end on its line")
+        return mistakes.syntax_error(
+            Span(source, at, line_end if line_end >= 0 else len(source.text)), "a text that does not end on its line"
+        )
     if character == "[":
         return mistakes.syntax_error(span, "a `[` that is not closed on its line")
     if source.text.startswith("${", at):

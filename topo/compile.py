@@ -1,0 +1,122 @@
+"""The whole of ztopo on one page: text -> tree -> model -> graph -> checks -> plan.
+
+Each arrow is one function from one noun to the next; what it has to say it returns beside what it made. What comes after
+the plan, running and watching, is in `topo/run/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from topo import check, plan
+from topo.diagnostic import Diagnostic, has_errors, in_order
+from topo.graph import Graph
+from topo.model import Model
+from topo.plan import Plan
+from topo.resolve import resolve
+from topo.source import Source, Span
+from topo.syntax import tree
+from topo.syntax.mistakes import not_a_text
+from topo.syntax.parse import parse
+from topo.zeromq.libzmq import Libzmq, at_hand
+
+__all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "make_plan", "read"]
+
+LARGEST_FILE = 32 * 1024 * 1024
+"""The largest file that is looked at, in bytes."""
+
+
+class Compilation(msgspec.Struct, frozen=True):
+    """What became of a text: everything that could be made of it, and everything that there is to say."""
+
+    source: Source
+    diagnostics: tuple[Diagnostic, ...]
+    tree: tree.File | None = None
+    model: Model | None = None
+    graph: Graph | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be started."""
+        return self.graph is not None and not has_errors(self.diagnostics)
+
+
+def compile(
+    source: Source, params: Mapping[str, object] | None = None, libzmq: Libzmq | None = None, *, fragment: bool = False
+) -> Compilation:
+    """Everything that can be said about a text before launch.
+
+    `params` are set from outside, as texts or Python values. `libzmq` is the one to judge by, pyzmq's if None. A
+    `fragment` need not begin with the version of the language. Nothing is raised for what is wrong with the text.
+    """
+    file, said = parse(source, fragment=fragment)
+    if file is None:
+        return Compilation(source, tuple(said))
+    return compile_tree(file, params, libzmq, said)
+
+
+def compile_tree(
+    file: tree.File,
+    params: Mapping[str, object] | None = None,
+    libzmq: Libzmq | None = None,
+    said: list[Diagnostic] | None = None,
+) -> Compilation:
+    """The same from a tree, for whoever has made one without a text."""
+    model, named = resolve(file, params)
+    graph = Graph(model)
+    judged = check.run(graph, libzmq or at_hand())
+    diagnostics = [*(said or ()), *named, *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful))]
+    return Compilation(file.source, tuple(in_order(diagnostics)), file, model, graph)
+
+
+def make_plan(compilation: Compilation) -> Plan:
+    """What is to run. Only a valid compilation has a plan."""
+    assert compilation.valid, "the caller looks at the diagnostics first"
+    assert compilation.graph is not None
+    return plan.make(compilation.graph)
+
+
+def read(path: Path, name: str | None = None) -> Source | Diagnostic:
+    """The text of a file, or why it is none.
+
+    Raises OSError if the file cannot be read.
+    """
+    shown = name or str(path)
+    with path.open("rb") as stream:
+        data = stream.read(LARGEST_FILE + 1)
+    return text_of(data, shown, path.resolve())
+
+
+def text_of(data: bytes, name: str, path: Path | None) -> Source | Diagnostic:
+    """The source that bytes are, or why they are none."""
+    if len(data) > LARGEST_FILE:
+        return not_a_text(name, f"is larger than {LARGEST_FILE // 1024 // 1024} MiB: it is not looked at")
+    if b"\0" in data:
+        return not_a_text(name, "is not a text: it has NUL characters")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return not_a_text(name, f"is not UTF-8: byte {data[error.start]:#04x} in line {line}")
+    return Source(text, name, path)
+
+
+def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:
+    """Whether a finding is about a declaration that has a mistake already."""
+    return any(
+        s.source is p.source and s.start <= p.start < s.end for s in doubtful for p in (label.span for label in diagnostic.labels)
+    )
+
+
+def _first_of_each(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """What is said of many replicas at one place is said once."""
+    seen: set[tuple[str, Source | None, int]] = set()
+    for diagnostic in diagnostics:
+        span = diagnostic.span
+        place = (diagnostic.code, span.source if span else None, span.start if span else hash(diagnostic.message))
+        if place not in seen:
+            seen.add(place)
+            yield diagnostic

@@ -1,0 +1,371 @@
+"""What values, texts and params come to: `5s` is 5000 milliseconds, `"a${port + 1}"` has the port in it.
+
+Every function either returns what was asked for or says what is wrong and raises `Mistake`; the caller catches it where it
+can go on without the value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal, NoReturn
+
+import msgspec
+
+from topo import mistakes
+from topo.diagnostic import Diagnostic, Edit, Fix
+from topo.source import Span
+from topo.syntax import expression, tree
+from topo.syntax.expression import ExpressionError, Variable
+from topo.syntax.mistakes import bad_escape, bad_expression, bad_number, syntax_error
+
+__all__ = ["Given", "Mistake", "Values"]
+
+GivenKind = Literal["int", "bool", "duration", "size", "text", "any"]
+
+DURATIONS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+NEAR_UNITS = {
+    "us": "ms", "msec": "ms", "millis": "ms", "sec": "s", "secs": "s", "S": "s", "min": "m", "mins": "m", "M": "m", "hour": "h", "hours": "h",
+    "b": "B", "bytes": "B", "k": "KiB", "K": "KiB", "kb": "KiB", "KB": "KiB", "kib": "KiB", "kB": "KiB", "MB": "MiB", "mb": "MiB", "mib": "MiB",
+    "G": "GiB", "GB": "GiB", "gb": "GiB", "gib": "GiB",
+}  # fmt: skip
+NUMBER = re.compile(r"(-?\d+(?:_\d+)*)([A-Za-z]*)", re.ASCII)
+FRACTION = re.compile(r"(-?\d+)\.(\d{1,3})([A-Za-z]+)", re.ASCII)
+PIECES = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\\(x[0-9A-Fa-f]{2}|.)|[^\\$]+|\$")
+ESCAPES = {"\\": b"\\", '"': b'"', "n": b"\n", "t": b"\t"}
+LARGEST = 2**63 - 1
+
+
+class Mistake(Exception):
+    """Something is wrong and has been said; the value that was asked for does not exist."""
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A value worked out: durations in milliseconds, sizes in bytes, text as bytes. `shown` is how `${...}` inserts it."""
+
+    kind: GivenKind
+    value: int | bytes
+    shown: str
+
+
+Numbers = Mapping[str, int]
+"""What `index`, and the names given to it, are here."""
+
+
+def number(text: str) -> Given | str:
+    """The value of a number as written, or the right spelling if that can be guessed, or an empty text."""
+    match = NUMBER.fullmatch(text)
+    if match is None:
+        return _nearest(text)
+    digits, unit = match.groups()
+    if len(digits) > 30:
+        return ""
+    value = int(digits)
+    kind: GivenKind
+    if not unit:
+        kind, factor = "int", 1
+    elif unit in DURATIONS:
+        kind, factor = "duration", DURATIONS[unit]
+    elif unit in SIZES:
+        kind, factor = "size", SIZES[unit]
+    else:
+        return digits + NEAR_UNITS[unit] if unit in NEAR_UNITS else ""
+    return Given(kind, value * factor, text) if abs(value * factor) <= LARGEST else ""
+
+
+def _nearest(text: str) -> str:
+    match = FRACTION.fullmatch(text)
+    if match is None:
+        return ""
+    whole, fraction, unit = match.groups()
+    unit = NEAR_UNITS.get(unit, unit)
+    for units in (DURATIONS, SIZES):
+        if unit in units:
+            exact = units[unit] * int(whole + fraction)
+            smallest = next(iter(units))
+            value, rest = divmod(exact, 10 ** len(fraction))
+            return f"{value}{smallest}" if not rest else ""
+    return ""
+
+
+class Values:
+    """The params of a file and all that can be worked out from them.
+
+    `overrides` are the params set from outside: texts as on a command line, or Python values. `environment` is what
+    `env(...)` reads.
+    """
+
+    def __init__(
+        self,
+        file: tree.File,
+        overrides: Mapping[str, object],
+        say: Callable[[Diagnostic], None],
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.say = say
+        self.overrides = overrides
+        self.environment = environment
+        self.declared: dict[str, tree.Param] = {}
+        self._given: dict[str, Given | None] = {}
+        self._asked: list[str] = []
+        for statement in file.statements:
+            if isinstance(statement, tree.Param):
+                self._declare(statement)
+
+    def _declare(self, param: tree.Param) -> None:
+        first = self.declared.get(param.name.text)
+        if first is not None:
+            self.say(mistakes.taken_twice(param.name.span, param.name.text, "param", first.name.span))
+        elif "-" in param.name.text:
+            self.say(syntax_error(param.name.span, "the name of a param has no `-`", ("inside `${...}` a `-` is a minus",)))
+        else:
+            self.declared[param.name.text] = param
+
+    def check(self) -> None:
+        """Say what is wrong with the params themselves, used or not."""
+        for name in self.overrides:
+            if name not in self.declared:
+                self.say(mistakes.unknown_param(None, name, self.declared, f"`{name}` is set, but there is no such param"))
+        for name, param in self.declared.items():
+            self._try(name, param.name.span)
+
+    # Params
+
+    def param(self, name: str, span: Span) -> Given:
+        """The value of a param that is used at `span`."""
+        if name not in self.declared:
+            self._fail(mistakes.unknown_param(span, name, self.declared))
+        given = self._try(name, span)
+        if given is None:
+            raise Mistake
+        return given
+
+    def _try(self, name: str, span: Span) -> Given | None:
+        if name in self._asked:
+            self.say(bad_expression(span, f"`{name}` depends on itself"))
+            return None
+        if name not in self._given:
+            self._asked.append(name)
+            try:
+                self._given[name] = self._work_out(self.declared[name])
+            except Mistake:
+                self._given[name] = None
+            finally:
+                self._asked.pop()
+        return self._given[name]
+
+    def _work_out(self, param: tree.Param) -> Given:
+        kind = param.type.text if param.type else None
+        if kind is not None and kind not in TYPES:
+            self._unknown_type(param, kind)
+        name = param.name.text
+        if name in self.overrides:
+            given = _from_outside(self.overrides[name], kind or self._default_kind(param))
+            span, shown = None, f"`{self.overrides[name]}`, set for `{name}`,"
+        elif param.default is None:
+            self._fail(mistakes.unknown_param(param.name.span, name, (), f"the param `{name}` has no value, and none was set"))
+        else:
+            given = self.given(param.default, {})
+            span, shown = param.default.span, f"the default of `{name}`"
+            if isinstance(param.default, tree.Call) and given.kind == "text":
+                given = _from_outside(given.shown, kind or "text") or given
+        if given is None or (kind is not None and not TYPES[kind](given)):
+            article = "an" if (kind or "")[:1] in "aeio" else "a"
+            message = f"{shown} is not {article} {kind or self._default_kind(param)}"
+            self._fail(mistakes.bad_param_value(span, message, param.name.span))
+        return given
+
+    def _unknown_type(self, param: tree.Param, kind: str) -> None:
+        assert param.type is not None
+        if kind in ("list", "socket"):
+            self._fail(mistakes.not_carried_out(param.type.span, f"a param of type {kind}"))
+        self._fail(mistakes.bad_param_value(param.type.span, f"there is no type `{kind}`"))
+
+    def _default_kind(self, param: tree.Param) -> str:
+        if param.default is None or isinstance(param.default, tree.Call):
+            return "text"
+        kind = self.given(param.default, {}).kind
+        return kind if kind in TYPES else "text"
+
+    # Values
+
+    def given(self, node: tree.Value, numbers: Numbers) -> Given:
+        """What a value comes to.
+
+        Raises Mistake once it has been said.
+        """
+        match node:
+            case tree.Text():
+                value = self.text(node, numbers)
+                return Given("text", value, value.decode("utf-8", "surrogateescape"))
+            case tree.Number(span, text):
+                return self._number(span, text)
+            case tree.EndpointText(span, text):
+                shown = self._inserted(text, span, numbers)
+                return Given("text", shown.encode("utf-8", "surrogateescape"), shown)
+            case tree.Interpolation(span, text):
+                return self._interpolation(text, span, numbers)
+            case tree.Star():
+                return Given("any", 0, "*")
+            case tree.Literal(_, value):
+                return _from_python(value)
+            case tree.FileText(span):
+                self._fail(mistakes.not_carried_out(span, '`file "..."`'))
+            case tree.Call():
+                return self._call(node, numbers)
+            case tree.Reference():
+                return self._word(node)
+
+    def _number(self, span: Span, text: str) -> Given:
+        value = number(text)
+        if isinstance(value, str):
+            self._fail(
+                bad_number(span, f"`{text}` is not a number" if not value else f"`{text}` has a unit that there is not", value)
+            )
+        return value
+
+    def _word(self, node: tree.Reference) -> Given:
+        word = node.span.text
+        if word in ("true", "false"):
+            return Given("bool", int(word == "true"), word)
+        fix = Fix("put it in quotes", (Edit(node.span, f'"{word}"'),))
+        self._fail(
+            syntax_error(node.span, f"`{word}` is not a value", ("texts stand in double quotes; params as ${name}",), fix=fix)
+        )
+
+    def _call(self, node: tree.Call, numbers: Numbers) -> Given:
+        if node.name.text != "env":
+            self._fail(
+                syntax_error(
+                    node.name.span, f"there is no `{node.name.text}(...)`", ('known is env("NAME") and env("NAME", default)',)
+                )
+            )
+        if not 1 <= len(node.arguments) <= 2:
+            self._fail(syntax_error(node.span, "env takes the name of a variable, and a default if there is one"))
+        name = self.given(node.arguments[0], numbers)
+        if name.kind != "text":
+            self._fail(syntax_error(node.arguments[0].span, "the name of a variable stands in quotes"))
+        value = self.environment.get(name.shown)
+        if value is not None:
+            return Given("text", value.encode("utf-8", "surrogateescape"), value)
+        if len(node.arguments) == 1:
+            self._fail(mistakes.unknown_param(node.span, name.shown, (), f"the environment has no {name.shown}"))
+        return self.given(node.arguments[1], numbers)
+
+    def text(self, node: tree.Text, numbers: Numbers) -> bytes:
+        """A quoted text with its escapes and params worked out."""
+        if "\\" not in node.raw and "$" not in node.raw:
+            return node.raw.encode("utf-8", "surrogateescape")
+        out = bytearray()
+        for piece in PIECES.finditer(node.raw):
+            span = Span(node.span.source, node.span.start + 1 + piece.start(), node.span.start + 1 + piece.end())
+            out += self._piece(piece, span, numbers, escapes=True)
+        return bytes(out)
+
+    def _inserted(self, text: str, span: Span, numbers: Numbers) -> str:
+        """A bare endpoint with its params worked out."""
+        if "${" not in text:
+            return text
+        out = bytearray()
+        for piece in PIECES.finditer(text):
+            at = Span(span.source, span.start + piece.start(), span.start + piece.end())
+            out += self._piece(piece, at, numbers, escapes=False)
+        return out.decode("utf-8", "surrogateescape")
+
+    def _piece(self, piece: re.Match[str], span: Span, numbers: Numbers, escapes: bool) -> bytes:
+        whole, inserted, escape = piece.group(), piece.group(1), piece.group(2)
+        if inserted is not None:
+            return self._interpolation(inserted, span, numbers).shown.encode("utf-8", "surrogateescape")
+        if whole == "$${":
+            return b"${"
+        if escape is not None and escapes:
+            if escape[0] == "x" and len(escape) == 3:
+                return bytes.fromhex(escape[1:])
+            if escape not in ESCAPES:
+                self._fail(bad_escape(span, whole))
+            return ESCAPES[escape]
+        return whole.encode("utf-8", "surrogateescape")
+
+    # Arithmetic
+
+    def _interpolation(self, text: str, span: Span, numbers: Numbers) -> Given:
+        parsed = self.parsed(text, span)
+        match parsed.expression:
+            case Variable(name) if name not in numbers and not parsed.variable:
+                return self.param(name, span)
+            case None:
+                self._fail(bad_expression(span, "a number or a param stands here"))
+            case _ if parsed.variable:
+                self._fail(bad_expression(span, "a number or a param stands here"))
+        value = self.integer(text, span, numbers)
+        return Given("int", value, str(value))
+
+    def parsed(self, text: str, span: Span) -> expression.Parsed:
+        """An expression, read."""
+        try:
+            return expression.parse(text)
+        except ExpressionError as error:
+            self._fail(bad_expression(span, str(error)))
+
+    def integer(self, text: str, span: Span, numbers: Numbers) -> int:
+        """The value of whole-number arithmetic over params and the numbers of replicas."""
+        parsed = self.parsed(text, span)
+        if parsed.expression is None:
+            self._fail(bad_expression(span, "a number stands here"))
+        try:
+            return expression.evaluate(parsed.expression, _Lookup(self, numbers, span))
+        except ExpressionError as error:
+            self._fail(bad_expression(span, str(error)))
+
+    def _fail(self, diagnostic: Diagnostic) -> NoReturn:
+        self.say(diagnostic)
+        raise Mistake
+
+
+class _Lookup(dict[str, int]):
+    """The variables of an expression: numbers of replicas first, then params."""
+
+    def __init__(self, values: Values, numbers: Numbers, span: Span) -> None:
+        super().__init__(numbers)
+        self.values_, self.span = values, span
+
+    def __missing__(self, name: str) -> int:
+        given = self.values_.param(name, self.span)
+        if given.kind == "text" or not isinstance(given.value, int):
+            raise ExpressionError(f"`{name}` is a text, not a number")
+        return given.value
+
+
+TYPES: dict[str, Callable[[Given], bool]] = {
+    "int": lambda g: g.kind == "int",
+    "port": lambda g: g.kind == "int" and isinstance(g.value, int) and 1 <= g.value <= 65535,
+    "text": lambda g: g.kind == "text",
+    "duration": lambda g: g.kind == "duration" or (g.kind == "int" and g.value in (0, -1)),
+    "size": lambda g: g.kind == "size" or (g.kind == "int" and g.value in (0, -1)),
+    "bool": lambda g: g.kind == "bool",
+    "endpoint": lambda g: g.kind == "text" and "://" in g.shown,
+}
+
+
+def _from_python(value: int | bytes | str) -> Given:
+    if isinstance(value, bool):
+        return Given("bool", int(value), "true" if value else "false")
+    if isinstance(value, int):
+        return Given("int", value, str(value))
+    if isinstance(value, bytes):
+        return Given("text", value, value.decode("utf-8", "surrogateescape"))
+    return Given("text", value.encode("utf-8", "surrogateescape"), value)
+
+
+def _from_outside(value: object, kind: str) -> Given | None:
+    """A value from a command line, the environment or Python, as a param of type `kind`; None if it is none."""
+    if not isinstance(value, str):
+        return _from_python(value) if isinstance(value, int | bytes) else None
+    if kind in ("text", "endpoint"):
+        return _from_python(value)
+    if kind == "bool":
+        return _from_python(value == "true") if value in ("true", "false") else None
+    given = number(value)
+    return given if isinstance(given, Given) and TYPES[kind](given) else None
