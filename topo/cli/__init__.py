@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from topo.compile import Compilation
     from topo.diagnostic import Diagnostic
     from topo.render import Style
+    from topo.source import Source
 
 __all__ = [
     "Exit",
+    "Refusal",
     "color_option",
     "compiled",
     "file_argument",
@@ -36,6 +38,7 @@ __all__ = [
     "report",
     "say",
     "set_option",
+    "source_of",
     "style_for",
     "write_data",
 ]
@@ -212,19 +215,33 @@ def formats(family: str) -> list[str]:
     return sorted(n[len(start) : -3] for n in os.listdir(folder) if n.startswith(start) and n.endswith(".py"))
 
 
+def source_of(file: str) -> Source | Diagnostic:
+    """The text of a file, or why it is none. A file that cannot be read ends the program with 2."""
+    from pathlib import Path
+
+    from topo.compile import read
+
+    try:
+        return read(Path(file), file)
+    except OSError as error:
+        raise Refusal(f"cannot read {file}: {error.strerror}") from error
+    except ValueError as error:  # a name with a NUL in it
+        raise Refusal(f"cannot read {file!r}: {error}") from error
+
+
 def compiled(file: str, params: dict[str, str], color: str, invalid: Exit = Exit.FINDINGS) -> Compilation:
     """Read and check a file for a verb that works with what it says; findings go to standard error.
 
-    A file that cannot be read ends the program with 2, one so wrong that there is no graph with `invalid`.
+    The program ends with 2 if the file cannot be read, with `invalid` if it is so wrong that there is no graph. A graph may
+    come with errors all the same: see `Compilation.valid`.
     """
     from topo.compile import compile as compile_source
-    from topo.compile import read
     from topo.diagnostic import Diagnostic
 
-    source = read(file)
+    source = source_of(file)
     if isinstance(source, Diagnostic):
         report([source], color)
-        raise click.exceptions.Exit(Exit.USAGE)
+        raise click.exceptions.Exit(invalid)
     compilation = compile_source(source, params)
     report([d for d in compilation.diagnostics if d.severity != "info"], color)
     if compilation.graph is None:

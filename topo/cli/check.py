@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, color_option, files_argument, formats, out, say, set_option, style_for
+from topo.cli import Exit, Refusal, color_option, files_argument, formats, out, say, set_option, source_of, style_for
 
 if TYPE_CHECKING:
     from topo.compile import Compilation
@@ -35,23 +35,26 @@ def command(
     Findings go to standard output. Ends with 0 if there are no errors, 1 if there are, 2 if a file cannot be read.
     """
     from topo.compile import compile as compile_source
-    from topo.compile import read
     from topo.diagnostic import Diagnostic
 
     found: list[Diagnostic] = []
-    good: list[tuple[str, Compilation]] = []
+    good: list[Compilation] = []
     unreadable = False
     for file in dict.fromkeys(files):
-        source = read(file)
-        if isinstance(source, Diagnostic):
-            found.append(source)
+        try:
+            source = source_of(file)
+        except Refusal as refusal:
+            say(f"error: {refusal.format_message()}")
             unreadable = True
             continue
+        if isinstance(source, Diagnostic):
+            found.append(source)
+            continue
         compilation = compile_source(source, params)
-        shown = [d for d in compilation.diagnostics if verbose or d.severity != "info"]
-        found.extend(shown)
-        if not shown:
-            good.append((source.name, compilation))
+        said = [d for d in compilation.diagnostics if verbose or d.severity != "info"]
+        found.extend(said)
+        if not said:
+            good.append(compilation)
     if found or format == "json":
         out(import_module(f"topo.render.findings_{format}").render(found, style_for(sys.stdout, color)))
     if format == "full":
@@ -62,16 +65,19 @@ def command(
     return Exit.FINDINGS if any(d.severity in failing for d in found) else Exit.DONE
 
 
-def _sum_up(found: Sequence[Diagnostic], good: Sequence[tuple[str, Compilation]]) -> None:
-    """A line for people: what was counted shows whether the file was understood as it was meant."""
+def _sum_up(found: Sequence[Diagnostic], good: Sequence[Compilation]) -> None:
+    """A line for people: what was counted shows whether a file was understood as it was meant."""
     from topo.render import plural
 
-    for name, compilation in good:
+    for compilation in good:
         graph = compilation.graph
-        if graph is not None:
-            model = graph.model
-            counts = (plural(len(model.devices), "device"), plural(len(model.apps), "app"), plural(len(graph.links), "link"))
-            say(f"{name}: ok ({', '.join(counts)})")
+        assert graph is not None  # what has no graph has a finding
+        counts = (
+            plural(len(graph.model.devices), "device"),
+            plural(len(graph.model.apps), "app"),
+            plural(len(graph.links), "link"),
+        )
+        say(f"{compilation.source.name}: ok ({', '.join(counts)})")
     kinds = [plural(n, kind) for kind in ("error", "warning", "info") if (n := sum(d.severity == kind for d in found))]
     if kinds:
         say(", ".join(kinds))
