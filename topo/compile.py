@@ -113,10 +113,11 @@ def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:
 
 def _first_of_each(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """What is said of many replicas at one place is said once."""
-    seen: set[tuple[str, Source | None, int]] = set()
+    seen: set[tuple[str, Source | None, int, str]] = set()
     for diagnostic in diagnostics:
         span = diagnostic.span
-        place = (diagnostic.code, span.source if span else None, span.start if span else hash(diagnostic.message))
+        message = diagnostic.message if span is None or span.source.program else ""
+        place = (diagnostic.code, span.source if span else None, span.start if span else -1, message)
         if place not in seen:
             seen.add(place)
             yield diagnostic

@@ -94,7 +94,7 @@ class _Resolver:
     def say(self, diagnostic: Diagnostic) -> None:
         """Note a mistake, unless it was noted for another replica."""
         span = diagnostic.span
-        place = (diagnostic.code, span.start if span else -1, "" if span else diagnostic.message)
+        place = (diagnostic.code, span.start if span else -1, diagnostic.message if span is None or span.source.program else "")
         if place not in self._places:
             self._places.add(place)
             self.said.append(diagnostic)

@@ -26,12 +26,14 @@ class Source:
     """One text: where it came from and what it says.
 
     `name` is what messages show; `path` is the absolute path of the file, or None for a text that has none (standard
-    input, a string). Relative paths inside the text are relative to `folder`.
+    input, a string). Relative paths inside the text are relative to `folder`. A `program` says things by running: one
+    place in it may say many.
     """
 
-    __slots__ = ("_starts", "name", "path", "text")
+    __slots__ = ("_starts", "name", "path", "program", "text")
 
-    def __init__(self, text: str, name: str = "<text>", path: Path | None = None) -> None:
+    def __init__(self, text: str, name: str = "<text>", path: Path | None = None, *, program: bool = False) -> None:
+        self.program = program
         self.text = text
         self.name = name
         self.path = path

@@ -114,13 +114,13 @@ class Build(Transformer[Token, Any]):
     def over(self, children: list[Any]) -> Span:
         """From the first child to the last one that there is."""
         first = children[0]
-        start = first.start_pos if type(first) is Token else first.span.start
+        start: int = first.start_pos if type(first) is Token else first.span.start  # type: ignore[assignment]  # a lexer sets it
         last = next(
             c for c in reversed(children) if c is not None and not (isinstance(c, tree.SocketSpec) and not _spec_parts(c))
         )
         if isinstance(last, tree.SocketSpec):
             last = _spec_parts(last)[-1]
-        end = last.end_pos if type(last) is Token else last.span.end
+        end: int = last.end_pos if type(last) is Token else last.span.end  # type: ignore[assignment]  # a lexer sets it
         return Span(self.source, start, end)
 
     def name(self, token: Token) -> tree.Name:
@@ -314,13 +314,13 @@ def _found(token: Token) -> str:
 
 def _expected(accepted: set[str]) -> str:
     keywords = {t.lower() for t in accepted if t not in WORDS}
+    if {"by", "thread", "max"} <= keywords:
+        return "a name"  # wherever a name may stand, so may every keyword
     if keywords >= set(ITEMS):
         return "a statement" if "RBRACE" not in accepted else "a statement or `}`"
     if keywords >= set(STATEMENTS) and "NAME" not in accepted:
         return "a declaration"
     words = [WORDS[t] for t in WORDS if t in accepted]
-    if "NAME" in accepted and len(keywords) > 10:
-        keywords = set()  # wherever a name may stand, so may every keyword
     if "NEWLINE" in accepted and "SEMICOLON" in accepted:
         words.remove(WORDS["SEMICOLON"])
     alternatives = [f"`{k}`" for k in sorted(keywords)] + words
@@ -330,6 +330,8 @@ def _expected(accepted: set[str]) -> str:
 
 
 def _hints(token: Token, accepted: set[str], source: Source) -> tuple[str, ...]:
+    if token.type == "NEWLINE" and "LBRACE" in accepted and "NEWLINE" not in accepted:
+        return ("a `{` stands on the line that it belongs to",)
     if token.type == "LBRACE" and (token.column or 1) > 0 and not source.line(token.line or 1)[: (token.column or 1) - 1].strip():
         return ("a `{` stands on the line that it belongs to",)
     if token.type == "NAME" and {"DEVICE", "APP"} <= accepted:

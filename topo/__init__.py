@@ -1,0 +1,42 @@
+"""ztopo: declare a ZeroMQ topology, check it, run it.
+
+    topology = topo.load("system.ztopo")
+    for finding in topology.check():
+        print(finding.message)
+    with topology.up() as running:
+        socket = running.socket("client")
+
+Names are imported when they are first used, so that `import topo` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from topo.builder import Topology, TopologyError, load, loads
+    from topo.diagnostic import Diagnostic
+
+__all__ = ["Diagnostic", "Topology", "TopologyError", "__version__", "load", "loads"]
+
+__version__ = "0.1.0"
+
+HOMES = {
+    "Diagnostic": "topo.diagnostic",
+    "Topology": "topo.builder",
+    "TopologyError": "topo.builder",
+    "load": "topo.builder",
+    "loads": "topo.builder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'topo' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
