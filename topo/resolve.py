@@ -245,7 +245,9 @@ class _Resolver:
         if side.side.text == "control":
             self._broken(draft, mistakes.not_carried_out(side.side.span, "a control side"))
             return
-        why = f"a {draft.statement.kind.text} knows no usual ones" if isinstance(draft.statement, tree.Device) else ""
+        assert isinstance(draft.statement, tree.Device)
+        kind = draft.statement.kind.text
+        why = f"a {kind} knows no usual ones" if kind in KINDS else ""
         options = [i for i in (side.block.items if side.block else ()) if self._is_option(draft, i)]
         self._socket(
             draft,
@@ -378,7 +380,8 @@ class _Resolver:
         """Draft a socket; the parts of it that are wrong are left out."""
         kind = spec.type.text if spec.type else default
         if not kind:
-            self._broken(draft, mistakes.type_missing(name.span, name.text, why))
+            if why:  # otherwise that the kind is unknown has been said
+                self._broken(draft, mistakes.type_missing(name.span, name.text, why))
         elif kind not in SOCKETS:
             assert spec.type is not None
             self._broken(draft, mistakes.unknown_type(spec.type.span, kind, SOCKETS))

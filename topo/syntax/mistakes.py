@@ -102,7 +102,7 @@ def bad_expression(span: Span, why: str) -> Diagnostic:
     app seen: SUB connect feed { subscribe "" }
     ```
     """
-    return Diagnostic(code="ZT004", message="an expression that has no value", labels=(Label(span, why),))
+    return Diagnostic(code="ZT004", message=f"`{span.text}` has no value: {why}", labels=(Label(span),))
 
 
 @finding("ZT005", "a number that is not written as the language has it")

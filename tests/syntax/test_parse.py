@@ -1,0 +1,129 @@
+"""From text to tree: what is kept, where it stands, and what is said about texts that are none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from tests.strategies import any_texts
+from topo.source import Source
+from topo.syntax import tree
+from topo.syntax.parse import parse
+
+
+def read(text: str) -> tree.File:
+    file, said = parse(Source(text), fragment=True)
+    assert said == []
+    assert file is not None
+    return file
+
+
+def mistake(text: str) -> tuple[str, str, str, tuple[str, ...]]:
+    _, said = parse(Source(text))
+    assert len(said) == 1
+    assert said[0].span is not None
+    return said[0].code, said[0].message, said[0].span.text, said[0].notes
+
+
+def test_keywords_are_ordinary_names() -> None:
+    file = read("device in: queue { in bind tcp://*:1; out connect in.in }\napp socket: PUB connect monitor.out, out")
+    device, app = file.statements
+    assert isinstance(device, tree.Device)
+    assert device.name.text == "in"
+    assert isinstance(app, tree.App)
+    assert app.name.text == "socket"
+
+
+def test_every_node_has_its_place() -> None:
+    file = read("app a[3]: PUSH connect broker.in, tcp://127.0.0.1:5555 { linger 250ms }")
+    (app,) = file.statements
+    assert isinstance(app, tree.App)
+    assert app.bracket is not None
+    assert app.spec is not None
+    assert app.spec.type is not None
+    assert app.block is not None
+    (connect,) = app.spec.clauses
+    assert isinstance(connect, tree.Connect)
+    (option,) = app.block.items
+    assert isinstance(option, tree.Option)
+    texts = [n.span.text for n in (app.name, app.bracket, app.spec.type, *connect.places, option.name, *option.values)]
+    assert texts == ["a", "[3]", "PUSH", "broker.in", "tcp://127.0.0.1:5555", "linger", "250ms"]
+    assert app.span.text == file.source.text
+
+
+def test_an_endpoint_keeps_its_own_semicolons_and_hashes() -> None:
+    file = read("app a: PUB bind tcp://0.0.0.0:0;10.0.0.1:9701; app b: PUB bind ipc://x#y # a comment")
+    found = []
+    for app in file.statements:
+        assert isinstance(app, tree.App)
+        assert app.spec is not None
+        (bind,) = app.spec.clauses
+        assert isinstance(bind, tree.Bind)
+        found += [p.span.text for p in bind.places]
+    assert found == ["tcp://0.0.0.0:0;10.0.0.1:9701", "ipc://x#y"]
+
+
+def test_a_line_that_ends_with_a_comma_goes_on() -> None:
+    (app,) = read("app a: PUB bind tcp://*:1,  # one\n\n  # two\n  tcp://*:2\n").statements
+    assert isinstance(app, tree.App)
+    assert app.spec is not None
+    (bind,) = app.spec.clauses
+    assert isinstance(bind, tree.Bind)
+    assert len(bind.places) == 2
+
+
+def test_doc_comments_belong_to_the_next_declaration() -> None:
+    text = "## one\n##  two\napp a: PUB bind tcp://*:1\n\n## none of b's\n\n# nor this\napp b: PUB bind tcp://*:2\n"
+    a, b = read(text).statements
+    assert isinstance(a, tree.App)
+    assert isinstance(b, tree.App)
+    assert (a.doc, b.doc) == ("one\ntwo", "")
+
+
+def test_inside_brackets_a_hyphen_is_a_minus() -> None:
+    (app,) = read("app a-b: PUB connect x[index-1]").statements
+    assert isinstance(app, tree.App)
+    assert app.name.text == "a-b"
+
+
+def test_windows_line_ends() -> None:
+    assert len(read("app a: PUB bind tcp://*:1\r\napp b: PUB bind tcp://*:2\r\n").statements) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message", "place"),
+    [
+        ("", "ZT002", "the file does not say which version of the language it is written in", ""),
+        ("ztopo 2", "ZT002", "version 2 of the language is not known here", "2"),
+        ("ztopo 1\nfoo", "ZT001", "expected a declaration, found `foo`", "foo"),
+        ("ztopo 1\napp ${a}: X", "ZT001", "expected a name, found `${a}`", "${a}"),
+        ("ztopo 1\ndevice a: queue\n{\n}", "ZT001", "expected `swap` or `{`, found the end of the line", ""),
+        ("ztopo 1\napp a: PUSH bind", "ZT001", "the text ends in the middle of a statement", "d"),
+        ("ztopo 1\napp a: PUB bind tcp://*:5 {", "ZT001", "the text ends before a block does", "{"),
+        ("ztopo 1\napp a: PUB bind tcp://*:5 }", "ZT001", "expected the end of the line or the end of the file, found `}`", "}"),
+        ('ztopo 1\napp a: PUB bind "tcp://*:1', "ZT001", "a text that does not end on its line", '"tcp://*:1'),
+        ("ztopo 1\napp a[: PUB", "ZT001", "a `[` that is not closed on its line", "["),
+        ("ztopo 1\napp a: PUB bind tcp://*:${port", "ZT001", "a `${` that is not closed on its line", "${"),
+        ("ztopo 1\n\x07", "ZT001", "the character U+0007 means nothing here", "\x07"),
+    ],
+)
+def test_what_a_mistake_is_called(text: str, code: str, message: str, place: str) -> None:
+    assert mistake(text)[:3] == (code, message, place)
+
+
+def test_a_word_that_is_nearly_right_is_proposed() -> None:
+    assert mistake("ztopo 1\ndevcie a: queue { }")[3] == ("did you mean `device`?",)
+
+
+def test_deep_nesting_is_a_mistake_like_any_other() -> None:
+    code, *_ = mistake("ztopo 1\n" + "process a { " * 100_000)
+    assert code == "ZT001"
+
+
+@given(any_texts)
+def test_any_text_gives_a_tree_or_something_to_say(text: str) -> None:
+    file, said = parse(Source(text))
+    assert file is not None or said
+    for diagnostic in said:
+        assert diagnostic.span is not None
+        assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
