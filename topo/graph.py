@@ -21,7 +21,7 @@ import msgspec
 
 from topo.model import Bind, Component, Connect, Device, Model, Socket, process_of
 from topo.zeromq.sockets import SOCKETS, compatible
-from topo.zeromq.transports import ANY_HOST, LOOPBACK, Address, for_connecting
+from topo.zeromq.transports import bound_keys, for_connecting, reached_keys
 
 if TYPE_CHECKING:
     import networkx
@@ -48,15 +48,10 @@ class Link(msgspec.Struct, frozen=True):
         return compatible(self.a.type, self.b.type)
 
 
-def place_keys(address: Address, process: str) -> tuple[str, ...]:
-    """Under which keys a bound address is found by what connects to it on this host."""
-    if address.transport == "inproc":
-        return (f"inproc://{address.address} in {process}",)
-    if not address.host and not address.port:
-        return (f"{address.transport}://{address.address}",)
-    if address.host in ANY_HOST or address.host in LOOPBACK:
-        return (f"{address.transport}://loopback:{address.port}",)
-    return (f"{address.transport}://{address.host}:{address.port}",)
+def ipv6_on(socket: Socket) -> bool:
+    """Whether the option `ipv6` is set on a socket."""
+    option = socket.option("ipv6")
+    return option is not None and any(v.value == 1 for v in option.values)
 
 
 class Graph:
@@ -100,14 +95,18 @@ class Graph:
 
     @cached_property
     def bound(self) -> dict[str, list[tuple[Socket, Bind]]]:
-        """Every bind under the key of its place; see `place_keys`. Wild ports are nowhere yet."""
+        """Every bind under the keys of its place; see `places`. Wild ports are nowhere yet."""
         found: dict[str, list[tuple[Socket, Bind]]] = defaultdict(list)
         for socket in self.sockets.values():
             for bind in socket.binds:
                 if not bind.endpoint.address.wild_port:
-                    for key in place_keys(bind.endpoint.address, self.process(socket)):
+                    for key in self.places(socket, bound_keys(bind.endpoint.address, ipv6_on(socket))):
                         found[key].append((socket, bind))
         return dict(found)
+
+    def places(self, socket: Socket, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """The keys of an address that a socket binds or connects to; inproc is a place within the socket's process."""
+        return tuple(f"{key} in {self.process(socket)}" if key.startswith("inproc:") else key for key in keys)
 
     def _join(self) -> Iterator[Link]:
         for socket in self.sockets.values():
@@ -117,7 +116,7 @@ class Graph:
                         other = self.sockets[target.socket]
                         yield Link(socket, other, connect, other.binds[target.index])
                 else:
-                    for key in place_keys(connect.endpoint.address, self.process(socket)):
+                    for key in self.places(socket, reached_keys(connect.endpoint.address)):
                         for other, bind in self.bound.get(key, ()):
                             yield Link(socket, other, connect, bind)
 
