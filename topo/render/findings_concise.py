@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from topo.diagnostic import Diagnostic
-from topo.render import Style, clean
+from topo.render import Style
+from topo.text import clean
 
 __all__ = ["render"]
 

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
-from topo.render import Style, clean, width, wrap
+from topo.render import Style
 from topo.source import Source, Span
+from topo.text import clean, width, wrap
 
 __all__ = ["render"]
 

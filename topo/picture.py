@@ -1,0 +1,171 @@
+"""The topology as a picture has it: replicas are one part, and links between the same two sockets are one wire.
+
+Made from a graph by `picture`, and drawn by what lies in `topo/render/`; where things stand in a drawing is worked out by
+`topo/layout.py`. Everything is in the order of the declarations, so the same topology gives the same picture.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from topo.graph import Graph, flows
+from topo.model import App, Component, Device, Endpoint, Role, Socket
+from topo.source import Span
+
+__all__ = ["Part", "Picture", "Port", "Wire", "picture"]
+
+
+class Port(msgspec.Struct, frozen=True):
+    """A socket, or all the replicas of it."""
+
+    id: str
+    """Unique in the picture: `broker.in`, `worker`, `sink.work`."""
+    name: str
+    """`in`, `monitor`, `work[5]`; empty for the only socket of an app, which is called like the app."""
+    role: Role
+    type: str
+    binds: tuple[str, ...] = ()
+    """The endpoints it binds; those of replicas as a range."""
+    outside: tuple[str, ...] = ()
+    """The endpoints it connects to that nobody in the topology binds."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A device or an app, or all the replicas of it."""
+
+    name: str
+    """As declared: `broker`, `worker[4]`, `client[*]`."""
+    is_device: bool
+    kind: str
+    """Of a device; `app` for others."""
+    traits: tuple[str, ...] = ()
+    """What else to say beside the kind: `swap`, `process`, `inside`."""
+    ports: tuple[Port, ...] = ()
+    started: bool = False
+    """Whether ztopo starts it: devices, and apps that are run."""
+    doc: str = ""
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """Links from one port to another: `a` connects to what `b` binds. Both may be the same, if replicas link to each other."""
+
+    a: str
+    b: str
+    forward: bool
+    """Messages go from a to b."""
+    backward: bool
+    """Messages go from b to a."""
+    endpoint: str
+    talks: bool = True
+    """Whether ZeroMQ lets the two talk."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """What there is to draw."""
+
+    name: str
+    parts: tuple[Part, ...]
+    wires: tuple[Wire, ...]
+
+
+def picture(graph: Graph) -> Picture:
+    """The picture of a graph."""
+    groups: dict[str, list[Component]] = {}
+    for component in sorted(graph.model.components, key=lambda c: (c.span.source.name, c.span.start)):
+        groups.setdefault(base(component), []).append(component)
+    linked = {link.connect.span for link in graph.links}
+    parts = tuple(_part(group, linked) for group in groups.values())
+    return Picture(graph.model.name, parts, _wires(graph))
+
+
+def base(component: Component) -> str:
+    """The name that the replicas of a component share."""
+    return component.replica.base if component.replica else component.name
+
+
+def _part(group: list[Component], linked: set[Span]) -> Part:
+    first = group[0]
+    names = list(dict.fromkeys(s.name for c in group for s in c.sockets))
+    ports = tuple(_port(first, [s for c in group for s in c.sockets if s.name == n], len(group), linked) for n in names)
+    device = isinstance(first, Device)
+    return Part(
+        name=_counted(base(first), first.replica.count if first.replica else 1) if first.replica else first.name,
+        is_device=device,
+        kind=first.kind if isinstance(first, Device) else "app",
+        traits=_traits(first),
+        ports=ports,
+        started=device or (isinstance(first, App) and (first.started or first.inside)),
+        doc=first.doc,
+    )
+
+
+def _traits(component: Component) -> tuple[str, ...]:
+    if isinstance(component, App):
+        return ("inside",) if component.inside else ()
+    found = ("swap",) if component.swap else ()
+    return (*found, "process") if component.placement == "process" else found
+
+
+def _counted(name: str, count: int | None) -> str:
+    return f"{name}[{'*' if count is None else count}]"
+
+
+def _port(owner: Component, sockets: list[Socket], owners: int, linked: set[Span]) -> Port:
+    first = sockets[0]
+    each = len(sockets) // owners
+    only = first.id == owner.name
+    return Port(
+        id=port_id(owner, first),
+        name="" if only else _counted(first.name, each) if each > 1 else first.name,
+        role=first.role,
+        type=first.type,
+        binds=_ranges([[b.endpoint for b in s.binds] for s in sockets]),
+        outside=_ranges([[c.endpoint for c in s.connects if c.endpoint and c.span not in linked] for s in sockets]),
+    )
+
+
+def port_id(owner: Component, socket: Socket) -> str:
+    """What the port of a socket is called: as the socket, without the numbers of replicas."""
+    return base(owner) if socket.id == owner.name else f"{base(owner)}.{socket.name}"
+
+
+def _ranges(endpoints: list[list[Endpoint]]) -> tuple[str, ...]:
+    """The endpoints of replicas, each with the one at its place in the others: `tcp://*:6000..6002`."""
+    most = max((len(e) for e in endpoints), default=0)
+    return tuple(_range([_short(e[n]) for e in endpoints if n < len(e)]) for n in range(most))
+
+
+def _range(texts: list[str]) -> str:
+    """The first to the last: what both have in common once, numbers whole."""
+    first, last = texts[0], texts[-1]
+    if first == last:
+        return first
+    start = _alike(first, last)
+    end = min(_alike(first[::-1], last[::-1]), min(len(first), len(last)) - start)
+    while first[start - 1 : start].isdigit():
+        start -= 1
+    while end and first[len(first) - end].isdigit():
+        end -= 1
+    return f"{first[: len(first) - end]}..{last[start:]}"
+
+
+def _alike(a: str, b: str) -> int:
+    """How many characters two different texts have in common at the start."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _short(endpoint: Endpoint) -> str:
+    """An endpoint as people wrote it: a path in the file's folder is relative to it."""
+    folder = f"ipc://{endpoint.span.source.folder}/"
+    return "ipc://" + endpoint.text[len(folder) :] if endpoint.text.startswith(folder) else endpoint.text
+
+
+def _wires(graph: Graph) -> tuple[Wire, ...]:
+    found: dict[tuple[str, str], Wire] = {}
+    for link in graph.links:
+        a = port_id(graph.component(link.a), link.a)
+        b = port_id(graph.component(link.b), link.b)
+        ways = set(flows(link)) if link.talks else set()
+        forward, backward = (link.a.id, link.b.id) in ways, (link.b.id, link.a.id) in ways
+        found.setdefault((a, b), Wire(a, b, forward, backward, link.endpoint, link.talks))
+    return tuple(found.values())

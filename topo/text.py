@@ -1,0 +1,61 @@
+"""Texts in a terminal, which counts cells: how wide they are, how they are cut and wrapped, and nothing in them that moves the cursor."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["clean", "cut", "width", "wrap"]
+
+CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def width(text: str) -> int:
+    """How many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # only where it is needed: most texts are ASCII
+
+    return cell_len(text)
+
+
+def clean(text: str) -> str:
+    """The text with all that could move the cursor, or hide something, made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character < " ":
+        return chr(0x2400 + ord(character))
+    if character == "\x7f":
+        return "␡"
+    return "�" if unicodedata.category(character) in CONTROLS else character
+
+
+def cut(text: str, cells: int, ellipsis: str = "…") -> str:
+    """The text in at most so many cells, with its middle left out: both ends of an address say something."""
+    if width(text) <= cells:
+        return text
+    room = max(0, cells - len(ellipsis))
+    head, tail = (room + 1) // 2, room // 2
+    while width(text[:head]) > (room + 1) // 2:
+        head -= 1
+    while tail and width(text[-tail:]) > room // 2:
+        tail -= 1
+    return text[:head] + ellipsis[:cells] + (text[-tail:] if tail else "")
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """The text in lines of at most so many cells, broken at blanks. A word that is longer gets a line of its own."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            if line and width(line) + 1 + width(word) > cells:
+                lines.append(line)
+                line = word
+            else:
+                line = f"{line} {word}" if line else word
+        lines.append(line)
+    return lines
