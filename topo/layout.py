@@ -26,7 +26,7 @@ from statistics import fmean
 import msgspec
 import networkx
 
-from topo.picture import Part, Picture, Port, Wire
+from topo.picture import Part, Picture, Port, Wire, lean, upper_first
 from topo.text import clean, cut, width
 from topo.zeromq.sockets import SOCKETS
 
@@ -215,10 +215,8 @@ class _Drawing:
 
     def _order(self, wire: Wire) -> tuple[int, int]:
         """The owners of a wire's ends, the one that stands higher first."""
-        a, b = self.owner[wire.a], self.owner[wire.b]
-        lean = _lean(self.ports[wire.a]) - _lean(self.ports[wire.b])
-        a_is_higher = lean < 0 or (lean == 0 and (wire.forward or not wire.backward))
-        return (a, b) if a_is_higher else (b, a)
+        first, second = upper_first(wire, self.ports)
+        return self.owner[first], self.owner[second]
 
     def _boxes(self, elsewhere: dict[str, list[str]]) -> list[Item]:
         nets_at: dict[str, list[Net]] = defaultdict(list)
@@ -232,8 +230,8 @@ class _Drawing:
             balance[wire.b] += (a > b) - (a < b)
 
         def is_above(port: Port) -> bool:
-            lean = _lean(port)
-            return lean > 0 if port.role != "app" or not balance[port.id] else balance[port.id] < 0
+            of_itself = port.role != "app" or not balance[port.id]
+            return lean(port) > 0 if of_itself else balance[port.id] < 0
 
         return [_box(part, is_above, nets_at, elsewhere, self.most) for part in self.parts]
 
@@ -394,16 +392,6 @@ def _part(item: Item) -> Part:
 
 
 # -- ranks and nets ---------------------------------------------------------------------------------------------------------------
-
-
-def _lean(port: Port) -> int:
-    """Whether a port would be at the lower (positive) or the higher end of its wires. Devices count more than apps."""
-    if port.role != "app":
-        return 4 if port.role in ("in", "control") else -4
-    kind = SOCKETS[port.type]
-    if port.type in ("REQ", "REP"):
-        return -1 if port.type == "REQ" else 1
-    return int(kind.receives) - int(kind.sends)
 
 
 def _ranks(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:

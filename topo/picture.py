@@ -6,13 +6,16 @@ Made from a graph by `picture`, and drawn by what lies in `topo/render/`; where 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from topo.graph import Graph, flows
 from topo.model import App, Component, Device, Endpoint, Role, Socket
 from topo.source import Span
+from topo.zeromq.sockets import SOCKETS
 
-__all__ = ["Part", "Picture", "Port", "Wire", "picture"]
+__all__ = ["Part", "Picture", "Port", "Wire", "lean", "picture", "upper_first"]
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -56,6 +59,7 @@ class Wire(msgspec.Struct, frozen=True):
     backward: bool
     """Messages go from b to a."""
     endpoint: str
+    """As b binds it."""
     talks: bool = True
     """Whether ZeroMQ lets the two talk."""
 
@@ -75,7 +79,7 @@ def picture(graph: Graph) -> Picture:
         groups.setdefault(base(component), []).append(component)
     linked = {link.connect.span for link in graph.links}
     parts = tuple(_part(group, linked) for group in groups.values())
-    return Picture(graph.model.name, parts, _wires(graph))
+    return Picture(graph.model.name, parts, _wires(graph, {port.id: port for part in parts for port in part.ports}))
 
 
 def base(component: Component) -> str:
@@ -160,12 +164,29 @@ def _short(endpoint: Endpoint) -> str:
     return "ipc://" + endpoint.text[len(folder) :] if endpoint.text.startswith(folder) else endpoint.text
 
 
-def _wires(graph: Graph) -> tuple[Wire, ...]:
+def _wires(graph: Graph, ports: Mapping[str, Port]) -> tuple[Wire, ...]:
     found: dict[tuple[str, str], Wire] = {}
     for link in graph.links:
         a = port_id(graph.component(link.a), link.a)
         b = port_id(graph.component(link.b), link.b)
         ways = set(flows(link)) if link.talks else set()
         forward, backward = (link.a.id, link.b.id) in ways, (link.b.id, link.a.id) in ways
-        found.setdefault((a, b), Wire(a, b, forward, backward, link.endpoint, link.talks))
+        found.setdefault((a, b), Wire(a, b, forward, backward, ports[b].binds[link.bind.index], link.talks))
     return tuple(found.values())
+
+
+def lean(port: Port) -> int:
+    """Whether a port would be at the lower (positive) or the higher end of its wires. Devices count more than apps."""
+    if port.role != "app":
+        return 4 if port.role in ("in", "control") else -4
+    if port.type in ("REQ", "REP"):
+        return -1 if port.type == "REQ" else 1
+    kind = SOCKETS[port.type]
+    return int(kind.receives) - int(kind.sends)
+
+
+def upper_first(wire: Wire, ports: Mapping[str, Port]) -> tuple[str, str]:
+    """The ends of a wire, first the one that stands higher where messages go downwards."""
+    difference = lean(ports[wire.a]) - lean(ports[wire.b])
+    a_is_higher = difference < 0 or (difference == 0 and (wire.forward or not wire.backward))
+    return (wire.a, wire.b) if a_is_higher else (wire.b, wire.a)
