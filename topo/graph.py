@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from topo.model import Bind, Component, Connect, Device, Model, Socket, process_of
+from topo.model import Bind, Component, Connect, Device, Endpoint, Model, Socket, process_of
 from topo.zeromq.sockets import SOCKETS, compatible
-from topo.zeromq.transports import bound_keys, for_connecting, reached_keys
+from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, reached_keys
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Graph", "Link"]
+__all__ = ["Graph", "Link", "Written", "ipv6_on"]
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -46,6 +46,23 @@ class Link(msgspec.Struct, frozen=True):
     def talks(self) -> bool:
         """Whether ZeroMQ lets the two talk."""
         return compatible(self.a.type, self.b.type)
+
+
+class Written(msgspec.Struct, frozen=True):
+    """An endpoint that a socket binds or connects to. Where it has a flaw, no other question is asked of it."""
+
+    socket: Socket
+    endpoint: Endpoint
+    use: Use
+    flaw: Flaw | None
+
+
+def _endpoints(socket: Socket) -> Iterator[tuple[Use, Endpoint]]:
+    for bind in socket.binds:
+        yield "bind", bind.endpoint
+    for connect in socket.connects:
+        if connect.endpoint is not None:
+            yield "connect", connect.endpoint
 
 
 def ipv6_on(socket: Socket) -> bool:
@@ -119,6 +136,20 @@ class Graph:
                     for key in self.places(socket, reached_keys(connect.endpoint.address)):
                         for other, bind in self.bound.get(key, ()):
                             yield Link(socket, other, connect, bind)
+
+    @cached_property
+    def linked(self) -> frozenset[int]:
+        """The `id` of every connect that leads somewhere."""
+        return frozenset(id(link.connect) for link in self.links)
+
+    @cached_property
+    def endpoints(self) -> tuple[Written, ...]:
+        """Every endpoint that is written, with what is wrong with it."""
+        return tuple(
+            Written(socket, endpoint, use, flaw(endpoint.address, use))
+            for socket in self.sockets.values()
+            for use, endpoint in _endpoints(socket)
+        )
 
     @cached_property
     def nx(self) -> networkx.MultiDiGraph[Any]:

@@ -6,6 +6,7 @@ expanded: `worker[4]` is four apps that share a declaration. Everything keeps th
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -31,6 +32,8 @@ __all__ = [
 
 Role = Literal["in", "out", "monitor", "control", "app"]
 ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
+
+REPLICA = re.compile(r"\[(\d+|\*)\]")
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -111,6 +114,17 @@ class Socket(msgspec.Struct, frozen=True):
     binds: tuple[Bind, ...] = ()
     connects: tuple[Connect, ...] = ()
     options: tuple[Option, ...] = ()
+
+    @property
+    def declared(self) -> str:
+        """What the file calls it, whichever replica it is."""
+        return REPLICA.sub("", self.id)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable in which an app that is started finds the endpoints of this socket."""
+        replica = self.id.removeprefix(f"{self.owner}.{self.name}") if self.id != self.owner else ""
+        return "ZTOPO_" + (self.name + replica).upper().replace("-", "_").replace("[", "_").replace("]", "")
 
     def option(self, name: str) -> Option | None:
         """The last option of that name."""

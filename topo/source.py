@@ -106,3 +106,8 @@ class Span(msgspec.Struct, frozen=True):
     def to(self, other: Span) -> Span:
         """The range from here to the end of `other`."""
         return Span(self.source, self.start, other.end)
+
+    def narrow(self, text: str) -> Span:
+        """The last place within this range where `text` stands; all of it if it stands nowhere, as behind a `${...}`."""
+        at = self.text.rfind(text) if text else -1
+        return Span(self.source, self.start + at, self.start + at + len(text)) if at >= 0 else self

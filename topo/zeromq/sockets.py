@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["OLD_NAMES", "PEERS", "SOCKETS", "SocketType", "compatible"]
+__all__ = ["OLD_NAMES", "PEERS", "SOCKETS", "SocketType", "compatible", "with_article"]
 
 Mute = Literal["block", "drop", "refuse", ""]
 
@@ -90,3 +90,8 @@ OLD_NAMES: dict[str, str] = {"XREQ": "DEALER", "XREP": "ROUTER"}
 def compatible(a: str, b: str) -> bool:
     """Whether a socket of type `a` completes a handshake with one of type `b`."""
     return b in PEERS[a]
+
+
+def with_article(name: str) -> str:
+    """`a PUB`, `an XPUB`: a type in a sentence."""
+    return f"{'an' if name.startswith('X') else 'a'} {name}"

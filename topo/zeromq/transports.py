@@ -24,8 +24,10 @@ __all__ = [
     "Address",
     "Flaw",
     "Transport",
+    "Use",
     "absolute",
     "bound_keys",
+    "claims",
     "flaw",
     "for_connecting",
     "is_local",
@@ -306,6 +308,17 @@ def reached_keys(address: Address) -> tuple[str, ...]:
     family = "6" if ":" in host else "4"
     itself = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return (f"{address.transport}://{itself}:{port}", f"{address.transport}{family}://*:{port}")
+
+
+def claims(address: Address, ipv6: bool = False) -> tuple[frozenset[str], frozenset[str]]:
+    """What a bind takes, and what must not be taken by another: all addresses of a host exclude each single one."""
+    keys = frozenset(bound_keys(address, ipv6))
+    if not address.ported:
+        return keys, keys
+    port, over = canonical_port(address.port), families(address, ipv6)
+    some = frozenset(f"{address.transport}{family}://one:{port}" for family in over)
+    every = frozenset(f"{address.transport}{family}://*:{port}" for family in over)
+    return (keys, keys | some) if address.wild_host else (keys | some, keys | every)
 
 
 def same_place(connect: Address, bind: Address, ipv6: bool = False) -> bool:
