@@ -25,7 +25,6 @@ def compiled(path: Path) -> Compilation:
 
 
 def described(compilation: Compilation) -> Iterator[str]:
-    assert compilation.graph is not None
     for component in compilation.graph.model.components:
         match component:
             case Device():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from topo.compile import Compilation, compile_tree, make_plan, read
 from topo.diagnostic import Diagnostic, has_errors
+from topo.plan import sources
 from topo.source import Source, Span
 from topo.syntax import tree
 from topo.syntax.parse import parse
@@ -62,7 +63,7 @@ def loads(text: str, params: Mapping[str, object] | None = None, name: str = "<t
 
 def _from_source(source: Source, params: Mapping[str, object] | None) -> Topology:
     file, said = parse(source)
-    if file is None or has_errors(said):
+    if has_errors(said):
         raise TopologyError(said)
     topology = Topology(params=params)
     topology._source = source
@@ -177,7 +178,7 @@ class Topology:
         """
         compilation = self.compile()
         named = [d for d in compilation.diagnostics if d.severity == "error" and d.code < "ZT2"]
-        if compilation.graph is None or named:
+        if named:
             raise TopologyError(named)
         return compilation.graph.nx
 
@@ -195,15 +196,13 @@ class Topology:
         TopologyError if the topology is invalid, before anything starts, or if something of it cannot start, with nothing
         left running. It installs no signal handlers and may be called from any thread.
         """
-        from topo.run.running import StartError, start
+        from topo.run.running import start
 
         compilation = self.compile()
         if not compilation.valid:
             raise TopologyError(compilation.diagnostics)
-        try:
-            return start(make_plan(compilation), context=context)
-        except StartError as error:
-            raise TopologyError(error.diagnostics) from error
+        assert compilation.graph is not None
+        return start(make_plan(compilation), context=context, sources=sources(compilation.graph), error=TopologyError)
 
     # Places
 

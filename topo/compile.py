@@ -34,14 +34,14 @@ class Compilation(msgspec.Struct, frozen=True):
 
     source: Source
     diagnostics: tuple[Diagnostic, ...]
-    tree: tree.File | None = None
-    model: Model | None = None
-    graph: Graph | None = None
+    tree: tree.File
+    model: Model
+    graph: Graph
 
     @property
     def valid(self) -> bool:
         """Whether it may be started."""
-        return self.graph is not None and not has_errors(self.diagnostics)
+        return not has_errors(self.diagnostics)
 
 
 def compile(
@@ -53,8 +53,6 @@ def compile(
     `fragment` need not begin with the version of the language. Nothing is raised for what is wrong with the text.
     """
     file, said = parse(source, fragment=fragment)
-    if file is None:
-        return Compilation(source, tuple(said))
     return compile_tree(file, params, libzmq, said)
 
 
@@ -75,7 +73,6 @@ def compile_tree(
 def make_plan(compilation: Compilation) -> Plan:
     """What is to run. Only a valid compilation has a plan."""
     assert compilation.valid, "the caller looks at the diagnostics first"
-    assert compilation.graph is not None
     return plan.make(compilation.graph)
 
 

@@ -94,6 +94,8 @@ class _Resolver:
     def say(self, diagnostic: Diagnostic) -> None:
         """Note a mistake, unless it was noted for another replica."""
         span = diagnostic.span
+        if span is not None and any(d.start <= span.start < d.end for d in self.file.doubtful):
+            return  # what is wrong there has been said
         place = (diagnostic.code, span.start if span else -1, diagnostic.message if span is None or span.source.program else "")
         if place not in self._places:
             self._places.add(place)
@@ -113,8 +115,14 @@ class _Resolver:
             span=name.span if name else Span(self.file.source, 0, 0),
             devices=tuple(c for c in finished if isinstance(c, Device)),
             apps=tuple(c for c in finished if isinstance(c, App)),
-            doubtful=tuple(d.statement.span for d in self.drafts if d.broken),
+            doubtful=(
+                *self.file.doubtful,
+                *(d.statement.span for d in self.drafts if d.broken or self._touched(d.statement.span)),
+            ),
         )
+
+    def _touched(self, span: Span) -> bool:
+        return any(d.start < span.end and span.start < d.end for d in self.file.doubtful)
 
     def _topology_name(self) -> tree.Name | None:
         first: tree.Name | None = None
@@ -507,6 +515,8 @@ class _Names:
         first = reference.parts[0]
         known = self.resolver.named
         if first.name.text not in known:
+            if first.name.text in self.resolver.file.lost or _all_lost(self.resolver.file):
+                raise Mistake  # it may be declared where nothing could be read
             self._fail(mistakes.unknown_name(first.name.span, first.name.text, "device or app", known))
         drafts = known[first.name.text]
         if first.bracket is None:
@@ -623,6 +633,10 @@ def _prefixes(draft: Draft) -> tuple[bytes, bytes]:
             if isinstance(first, bytes) and isinstance(second, bytes):
                 return first, second
     return b"in", b"out"
+
+
+def _all_lost(file: tree.File) -> bool:
+    return bool(file.doubtful) and not file.statements
 
 
 def _after_colon(text: str) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.strategies import any_texts
+from tests.strategies import any_texts, right_texts
+from topo.compile import compile
 from topo.source import Source
 from topo.syntax import tree
 from topo.syntax.parse import parse
+from topo.zeromq.libzmq import Libzmq
 
 
 def read(text: str) -> tree.File:
     file, said = parse(Source(text), fragment=True)
     assert said == []
-    assert file is not None
     return file
 
 
@@ -116,14 +118,25 @@ def test_a_word_that_is_nearly_right_is_proposed() -> None:
 
 
 def test_deep_nesting_is_a_mistake_like_any_other() -> None:
-    code, *_ = mistake("ztopo 1\n" + "process a { " * 100_000)
-    assert code == "ZT001"
+    _, said = parse(Source("ztopo 1\n" + "process a { " * 100_000))
+    assert [d.code for d in said] == ["ZT001", "ZT001"]
 
 
 @given(any_texts)
 def test_any_text_gives_a_tree_or_something_to_say(text: str) -> None:
     file, said = parse(Source(text))
-    assert file is not None or said
+    assert said or not file.doubtful
     for diagnostic in said:
         assert diagnostic.span is not None
         assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
+
+
+@given(right_texts(), st.data())
+def test_one_mistake_in_a_right_text_is_found_in_its_line_and_nothing_else(text: str, data: st.DataObject) -> None:
+    lines = text.splitlines()
+    number = data.draw(st.integers(2, len(lines) - 1))
+    words = lines[number].split()
+    place = data.draw(st.integers(0, len(words)))
+    lines[number] = " ".join([*words[:place], "= )", *words[place:]])
+    compilation = compile(Source("\n".join(lines)), libzmq=Libzmq())
+    assert [(d.code, d.span.position.line if d.span else 0) for d in compilation.diagnostics] == [("ZT001", number + 1)]

@@ -102,7 +102,8 @@ def bad_expression(span: Span, why: str) -> Diagnostic:
     app seen: SUB connect feed { subscribe "" }
     ```
     """
-    return Diagnostic(code="ZT004", message=f"`{span.text}` has no value: {why}", labels=(Label(span),))
+    shown = span.text if len(span.text) <= 40 else f"{span.text[:37]}..."
+    return Diagnostic(code="ZT004", message=f"`{shown}` has no value: {why}", labels=(Label(span),))
 
 
 @finding("ZT005", "a number that is not written as the language has it")

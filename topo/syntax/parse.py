@@ -14,12 +14,13 @@ from threading import RLock
 from typing import Any
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedInput
 
-from topo.diagnostic import Diagnostic, Label, did_you_mean
+from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
 from topo.syntax import mistakes, tree
 from topo.syntax.grammar import load
+from topo.syntax.recover import recover
 
 __all__ = ["parse"]
 
@@ -27,22 +28,26 @@ __all__ = ["parse"]
 _one_at_a_time = RLock()  # a compiled grammar has one Build, which belongs to one text at a time
 
 
-def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File | None, list[Diagnostic]]:
-    """Read a text: its tree, or None if it cannot be read, and what there is to say about it.
+def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Diagnostic]]:
+    """Read a text: its tree, of which the parts that could not be read are missing, and what there is to say about it.
 
-    A `fragment` need not begin with the version of the language.
+    A `fragment` need not begin with the version of the language. A right text is read at full speed; only one with mistakes
+    is read again in a way that recovers from them.
     """
     with _one_at_a_time, _collector_paused():
         build, parser = _parser()
         build.begin(source)
+        said: list[Diagnostic] = []
         try:
-            statements: Any = parser.parse(source.text)  # what `Build.start` made
-        except UnexpectedInput as error:
-            return None, [_explain(source, error)]
+            try:
+                statements: Any = parser.parse(source.text)  # what `Build.start` made
+                file = tree.File(source, statements)
+            except UnexpectedInput:
+                build.begin(source)
+                file, said = recover(source, parser)
         finally:
             build.end()
-    file = tree.File(source, statements)
-    return file, _check_version(file, fragment)
+    return file, [*_check_version(file, fragment), *said]
 
 
 def _check_version(file: tree.File, fragment: bool) -> list[Diagnostic]:
@@ -263,120 +268,3 @@ def _spec_parts(spec: tree.SocketSpec) -> list[tree.Name | tree.Clause]:
 def _parser() -> tuple[Build, Lark]:
     build = Build()
     return build, load("ztopo.lark", build, {"COMMENT": build.comment})
-
-
-# What a syntax error is called
-
-WORDS = {
-    "NEWLINE": "the end of the line",
-    "SEMICOLON": "`;`",
-    "LBRACE": "`{`",
-    "RBRACE": "`}`",
-    "LPAR": "`(`",
-    "RPAR": "`)`",
-    "COLON": "`:`",
-    "COMMA": "`,`",
-    "EQUALS": "`=`",
-    "DOT": "`.`",
-    "STAR": "`*`",
-    "BRACKET": "`[...]`",
-    "NAME": "a name",
-    "NUMBER": "a number",
-    "STRING": "a text in quotes",
-    "ENDPOINT": "an endpoint",
-    "INTERPOLATION": "`${...}`",
-    "$END": "the end of the file",
-}
-STATEMENTS = ("param", "device", "process", "app", "use", "host", "security", "options", "topology")
-ITEMS = ("in", "out", "monitor", "control", "socket", "run", "restart", "on", "context", "with", "device", "app")
-
-
-def _explain(source: Source, error: UnexpectedInput) -> Diagnostic:
-    if isinstance(error, UnexpectedCharacters):
-        return _unexpected_character(source, error.pos_in_stream or 0)
-    assert isinstance(error, UnexpectedToken)
-    token: Token = error.token
-    accepted = set(error.accepts or error.expected)
-    if token.type == "$END":
-        return _unexpected_end(source)
-    span = Span(source, token.start_pos or 0, token.end_pos or 0)
-    if token.type == "NEWLINE":
-        span = Span(source, span.start, span.start)
-    return mistakes.syntax_error(span, f"expected {_expected(accepted)}, found {_found(token)}", _hints(token, accepted, source))
-
-
-def _found(token: Token) -> str:
-    if token.type == "NEWLINE":
-        return "the end of the line"
-    shown = str(token) if len(token) <= 40 else f"{token[:37]}..."
-    return f"`{shown}`"
-
-
-def _expected(accepted: set[str]) -> str:
-    keywords = {t.lower() for t in accepted if t not in WORDS}
-    if {"by", "thread", "max"} <= keywords:
-        return "a name"  # wherever a name may stand, so may every keyword
-    if keywords >= set(ITEMS):
-        return "a statement" if "RBRACE" not in accepted else "a statement or `}`"
-    if keywords >= set(STATEMENTS) and "NAME" not in accepted:
-        return "a declaration"
-    words = [WORDS[t] for t in WORDS if t in accepted]
-    if "NEWLINE" in accepted and "SEMICOLON" in accepted:
-        words.remove(WORDS["SEMICOLON"])
-    alternatives = [f"`{k}`" for k in sorted(keywords)] + words
-    if len(alternatives) > 6:
-        alternatives = [*alternatives[:5], "something else that may follow here"]
-    return alternatives[0] if len(alternatives) == 1 else ", ".join(alternatives[:-1]) + " or " + alternatives[-1]
-
-
-def _hints(token: Token, accepted: set[str], source: Source) -> tuple[str, ...]:
-    if token.type == "NEWLINE" and "LBRACE" in accepted and "NEWLINE" not in accepted:
-        return ("a `{` stands on the line that it belongs to",)
-    if token.type == "LBRACE" and (token.column or 1) > 0 and not source.line(token.line or 1)[: (token.column or 1) - 1].strip():
-        return ("a `{` stands on the line that it belongs to",)
-    if token.type == "NAME" and {"DEVICE", "APP"} <= accepted:
-        words = ITEMS if "SOCKET" in accepted else STATEMENTS
-        return did_you_mean(str(token), words) or ("known are " + ", ".join(words),)
-    if token.type == "COLON" and "NEWLINE" not in accepted:
-        return ()
-    if "COLON" in accepted and token.type == "NAME":
-        return (f"a `:` stands between the name and what it is: `: {token}`",)
-    return ()
-
-
-def _unexpected_end(source: Source) -> Diagnostic:
-    end = len(source.text.rstrip())
-    span = Span(source, max(end - 1, 0), end)
-    opened = _last_open_brace(source)
-    if opened is None:
-        return mistakes.syntax_error(span, "the text ends in the middle of a statement")
-    return mistakes.syntax_error(span, "the text ends before a block does", related=(Label(opened, "this `{` is never closed"),))
-
-
-def _last_open_brace(source: Source) -> Span | None:
-    _, parser = _parser()
-    opened: list[Span] = []
-    for token in parser.lex(source.text):
-        if token.type == "LBRACE":
-            opened.append(Span(source, token.start_pos or 0, token.end_pos or 0))
-        elif token.type == "RBRACE" and opened:
-            opened.pop()
-    return opened[-1] if opened else None
-
-
-def _unexpected_character(source: Source, at: int) -> Diagnostic:
-    character = source.text[at]
-    span = Span(source, at, at + 1)
-    if character == '"':
-        line_end = source.text.find("\n", at)
-        return mistakes.syntax_error(
-            Span(source, at, line_end if line_end >= 0 else len(source.text)), "a text that does not end on its line"
-        )
-    if character == "[":
-        return mistakes.syntax_error(span, "a `[` that is not closed on its line")
-    if source.text.startswith("${", at):
-        return mistakes.syntax_error(Span(source, at, at + 2), "a `${` that is not closed on its line")
-    shown = f"`{character}`" if character.isprintable() else f"the character U+{ord(character):04X}"
-    hints = {"'": "texts stand in double quotes", "/": "comments begin with `#`; an endpoint looks like tcp://127.0.0.1:5555"}
-    notes = (hints[character],) if character in hints else ()
-    return mistakes.syntax_error(span, f"{shown} means nothing here", notes)

@@ -332,7 +332,13 @@ Item = Side | Socket | Device | App | Run | Restart | On | Context | With | Opti
 
 
 class File(msgspec.Struct, frozen=True):
-    """A whole text."""
+    """A whole text.
+
+    `doubtful` are the places of statements that could not be read as they stand: what is made of them is a guess, and nothing
+    is said about it. `lost` are the names of devices and apps that may have been declared where nothing could be read.
+    """
 
     source: Source
     statements: tuple[Statement, ...]
+    doubtful: tuple[Span, ...] = ()
+    lost: frozenset[str] = frozenset()
