@@ -1,1 +1,5 @@
-"""Running a plan: the supervisor, the worker processes, the devices in their threads."""
+"""Running a plan: a supervisor, the processes and threads that it starts, and what they say.
+
+How it works is told at the head of `machine.py`. `start` (in `running.py`) is the way in from Python, `topo/cli/up.py` the one
+from the command line.
+"""

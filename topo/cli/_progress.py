@@ -1,0 +1,143 @@
+"""What `ztopo up` shows while it runs: a line for each thing that happens, and the output of the apps behind their names.
+
+    broker     ready    request_broker.ztopo:8
+               in       tcp://0.0.0.0:5555
+               out      tcp://0.0.0.0:5556
+    request_broker is ready: 1 device, 2 apps; Ctrl-C stops it
+    client     started  process 4711, request_broker.ztopo:15
+    client     | asked, and got an answer
+
+The output of the apps goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from topo.cli import report, say, style_for
+from topo.plan import Plan
+from topo.render import plural
+from topo.run.events import Bound, Busy, Exited, Phased, Ready, ReloadAsked, Said, Started, Stopping, Told
+from topo.text import cut, width
+
+__all__ = ["Progress"]
+
+COLORS = ("cyan", "green", "yellow", "magenta", "blue")
+WIDEST_NAME = 24
+WORD = 8
+"""How wide the column of words such as `ready` is."""
+
+
+class Progress:
+    """Shows events. It is told them in several threads."""
+
+    def __init__(self, plan: Plan, color: str, on_closed: Callable[[], None]) -> None:
+        """`on_closed` is called once standard output does not take anything any more."""
+        self._plan = plan
+        self._color = color
+        self._on_closed = on_closed
+        self._lock = threading.Lock()
+        self._out = style_for(sys.stdout, color)
+        self._err = style_for(sys.stderr, color)
+        self._closed = False
+        self._failed = False
+        self._stopping = False
+        self._devices = {d.name: d for d in plan.devices}
+        self._apps = {a.name: a for a in plan.apps}
+        names = (*self._devices, *self._apps)
+        self._column = min(max(map(width, names), default=0), WIDEST_NAME)
+        self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
+        self._bound: dict[str, Bound] = {}
+        self._pids: dict[str, int] = {}
+
+    # Output
+
+    def wrote(self, name: str, line: str, goes_on: bool) -> None:
+        """A line of an app's output, or of a process's that has something to complain of."""
+        bar = "+" if goes_on else "|"
+        text = f"{self._out.paint(self._padded(name), self._colors.get(name, 'dim'))} {self._out.paint(bar, 'dim')} {line}\n"
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            except OSError:
+                self._closed = True
+                _throw_away(sys.stdout.fileno())
+        if self._closed:
+            self._on_closed()
+
+    # Events
+
+    def tell(self, event: Told) -> None:
+        """Show an event, if it is worth a line."""
+        with self._lock:
+            self._tell(event)
+
+    def _tell(self, event: Told) -> None:
+        match event:
+            case Bound(device):
+                self._bound[device] = event
+            case Ready(device):
+                self._ready(device)
+            case Started(name, pid):
+                self._pids[name] = pid
+                if name in self._apps:
+                    self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
+            case Exited(name, 0) if name in self._apps and not self._stopping:
+                self._line(name, "done", self._apps[name].place.where)
+            case Phased("running"):
+                self._running()
+            case Phased("ended"):
+                self._ended()
+            case Stopping(why):
+                self._stopping = True
+                say(f"stopping: {why}")
+            case Busy(names):
+                say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
+            case ReloadAsked(by):
+                say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
+            case Said(diagnostic):
+                self._failed = self._failed or diagnostic.severity == "error"
+                report([diagnostic], self._color)
+
+    def _ready(self, name: str) -> None:
+        device = self._devices[name]
+        pid = f"process {self._pids[name]}, " if name in self._pids else ""
+        self._line(name, "ready", pid + device.place.where, "green")
+        for socket in device.sockets:
+            side = socket.id.rpartition(".")[2]
+            for address in self._bound[name].addresses.get(socket.id, ()):
+                say(f"{' ' * self._column} {side:<{WORD}} {address}")
+
+    def _running(self) -> None:
+        counts = ((len(self._devices), "device"), (len(self._apps), "app"))
+        what = ", ".join(plural(n, noun) for n, noun in counts if n) or "nothing to run"
+        say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
+
+    def _ended(self) -> None:
+        say(f"{self._plan.name} has stopped" + (", after the failure above" if self._failed else ""))
+
+    # Lines
+
+    def _line(self, name: str, word: str, text: str, *how: str) -> None:
+        colored = self._err.paint(self._padded(name), self._colors.get(name, "dim"))
+        say(f"{colored} {self._err.paint(f'{word:<{WORD}}', *how)} {self._err.paint(text, 'dim')}")
+
+    def _padded(self, name: str) -> str:
+        text = cut(name, self._column)
+        return text + " " * (self._column - width(text))
+
+    def _with_pid(self, name: str) -> str:
+        return f"{name} (process {self._pids[name]})" if name in self._pids else name
+
+
+def _throw_away(handle: int) -> None:
+    """Let what is still written there go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, handle)
+    os.close(nowhere)

@@ -1,0 +1,204 @@
+"""A running topology for a Python program: the supervisor is a thread of it, thread devices are threads of it.
+
+It installs no signal handlers and changes nothing else that belongs to the whole process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+import zmq
+
+from topo.diagnostic import Diagnostic
+from topo.plan import Plan
+from topo.run import mistakes, sockets
+from topo.run.events import Phased, StopAsked, Told
+from topo.run.host import LocalHost
+from topo.run.machine import Limits
+from topo.run.sockets import Context, Socket
+from topo.run.supervisor import Outcome, Supervisor
+from topo.source import Source
+
+__all__ = ["RunError", "Running", "runs_here", "start"]
+
+MakeError = Callable[[tuple[Diagnostic, ...]], Exception]
+
+
+class RunError(Exception):
+    """A topology could not start, or something of it failed. `diagnostics` says what, with places."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(d.message for d in self.diagnostics))
+
+
+def runs_here() -> Diagnostic | None:
+    """Why topologies do not run on this system, or None if they do."""
+    return None if sys.platform != "win32" else mistakes.wrong_system("Windows")
+
+
+def start(
+    plan: Plan,
+    *,
+    in_process: bool = True,
+    context: zmq.Context[Any] | None = None,
+    sources: Mapping[str, Source] | None = None,
+    on_event: Callable[[Told], None] | None = None,
+    limits: Limits | None = None,
+    error: MakeError = RunError,
+) -> Running:
+    """Start a plan, and return when it is ready: everything is bound and connected.
+
+    Thread devices share `context`, or pyzmq's usual one if None; with `in_process=False` they have a process of their own.
+    `sources` are the texts that the plan's places are in; see `topo.plan.sources`. `on_event` is told what happens, in threads
+    of the supervisor. Whatever goes wrong is raised as `error` makes it from diagnostics, with nothing left running.
+    """
+    wrong = runs_here()
+    if wrong is not None:
+        raise error((wrong,))
+    running = Running(plan, in_process, context or zmq.Context.instance(), sources, on_event, limits, error)
+    try:
+        running._wait_ready()
+    except BaseException:
+        running.stop()
+        raise
+    return running
+
+
+class Running:
+    """A topology that runs. Its methods may be called from any thread; sockets belong to the thread that asked for them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        in_process: bool,
+        context: Context,
+        sources: Mapping[str, Source] | None,
+        on_event: Callable[[Told], None] | None,
+        limits: Limits | None,
+        error: MakeError,
+    ) -> None:
+        self.plan = plan
+        self._context = context
+        self._on_event = on_event
+        self._error = error
+        self._begun = threading.Event()
+        self._ended = threading.Event()
+        self._asked = False
+        self._outcome: Outcome | None = None
+        self._raised: BaseException | None = None
+        self._addresses: Mapping[str, tuple[str, ...]] = {}
+        self._sockets: list[tuple[int, Socket]] = []
+        self._supervisor = Supervisor(
+            plan, context=context if in_process else None, sources=sources, tell=self._heard, on_output=self._wrote, limits=limits
+        )
+        self._thread = threading.Thread(target=self._run, name=f"ztopo supervisor of {plan.name}", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
+
+    # Asking
+
+    @property
+    def name(self) -> str:
+        """The topology's name."""
+        return self.plan.name
+
+    @property
+    def addresses(self) -> Mapping[str, tuple[str, ...]]:
+        """The real addresses of the devices' sockets, by id (`broker.in`), in the order of their binds."""
+        return MappingProxyType(dict(self._addresses))
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._ended.is_set()
+
+    def statistics(self) -> dict[str, dict[str, object]]:
+        """What the devices in this process have done so far, by name."""
+        hosts = [h for h in self._supervisor.hosts.values() if isinstance(h, LocalHost)]
+        return {name: device.statistics() for host in hosts for name, device in host.host.devices.items()}
+
+    def socket(self, name: str) -> zmq.Socket[Any]:
+        """A new socket for an app that is declared with `run inside`: of its type, with its options, bound and connected.
+
+        It belongs to the calling thread, which may close it; if it does not, `stop` does when the same thread calls it.
+        """
+        known = {s.id: s for s in self.plan.sockets}
+        wanted = known.get(name) or {id.replace("[*]", ""): s for id, s in known.items()}.get(name)
+        if wanted is None:
+            there = ", ".join(known) or "none: no app is declared with `run inside`"
+            raise KeyError(f"there is no socket {name!r} for this program; there is {there}")
+        try:
+            socket = sockets.open(self._context, wanted, dict(self._addresses))
+        except sockets.SocketError as refused:
+            raise zmq.ZMQError(refused.errno, f"{refused.step} of {name}: {refused.reason}") from refused
+        self._sockets.append((threading.get_ident(), socket))
+        return socket
+
+    # Waiting
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended, and say whether it has. Raises what went wrong."""
+        if not self._ended.wait(timeout):
+            return False
+        self._raise()
+        return True
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Ask everything to end, wait for it, and say whether it has. The devices' own time is bounded in any case."""
+        for owner, socket in self._sockets:
+            if owner == threading.get_ident():
+                socket.close()
+        if not self._asked:
+            self._asked = True
+            self._supervisor.post(StopAsked("stop"))
+        ended = self._ended.wait(timeout)
+        if ended:
+            self._thread.join()
+            atexit.unregister(self.stop)
+        return ended
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+        if value is None:
+            self._raise()
+
+    # Inside
+
+    def _wait_ready(self) -> None:
+        self._begun.wait()
+        if self._ended.is_set():
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._raised is not None:
+            raise self._raised
+        if self._outcome is not None and self._outcome.code:
+            raise self._error(self._outcome.diagnostics)
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._supervisor.run()
+        except BaseException as raised:  # raised again in the thread that waits
+            self._raised = raised
+        finally:
+            self._ended.set()
+            self._begun.set()
+
+    def _heard(self, event: Told) -> None:
+        if isinstance(event, Phased) and event.phase == "running":
+            self._addresses = event.addresses
+            self._begun.set()
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _wrote(self, name: str, line: str, goes_on: bool) -> None:
+        print(f"{name} {'+' if goes_on else '|'} {line}", flush=True)

@@ -1,0 +1,133 @@
+"""Making a socket as a plan wants it: the options first, then binds, later connects.
+
+What fails is said with all that is known: which step, which of them, and the system's reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from topo.plan import BindPlan, ConnectPlan, OptionPlan, SocketPlan
+from topo.run import claims
+from topo.run.events import Addresses, Holder, Step
+from topo.zeromq.transports import absolute, for_connecting
+
+__all__ = ["Bindings", "SocketError", "connect", "connect_to", "make", "open"]
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Any]  # of whatever sockets the application's own context makes
+
+TAKEN = frozenset({zmq.EADDRINUSE})
+
+
+class SocketError(Exception):
+    """A socket could not be made, bound or connected."""
+
+    def __init__(
+        self, step: Step, socket: str, index: int, endpoint: str, error: OSError | zmq.ZMQError, holder: Holder | None = None
+    ) -> None:
+        super().__init__(step, socket, index, endpoint, error)
+        self.step: Step = step
+        self.socket = socket
+        self.index = index
+        self.endpoint = endpoint
+        self.errno = error.errno or 0
+        self.reason = str(zmq.strerror(self.errno) if isinstance(error, zmq.ZMQError) else error.strerror)
+        self.holder = holder
+
+
+@contextmanager
+def _step(step: Step, socket: str, index: int = -1, endpoint: str = "") -> Iterator[None]:
+    try:
+        yield
+    except (OSError, zmq.ZMQError) as error:
+        holder = claims.holder(endpoint) if step == "bind" and error.errno in TAKEN else None
+        raise SocketError(step, socket, index, endpoint, error, holder) from error
+
+
+def make(context: Context, plan: SocketPlan, type: str | None = None) -> Socket:
+    """Make a socket and set its options. `type` is what it is made as, where that is not what it is called."""
+    with _step("socket", plan.id):
+        socket: Socket = context.socket(getattr(zmq, type or plan.type))
+    try:
+        for index, option in enumerate(plan.options):
+            with _step("option", plan.id, index):
+                _set(socket, option)
+    except BaseException:
+        socket.close(0)
+        raise
+    return socket
+
+
+def _set(socket: Socket, option: OptionPlan) -> None:
+    socket.setsockopt(option.number, option.value)
+
+
+class Bindings:
+    """What was bound here. Socket files are known again, and are removed with it."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[str, tuple[int, int]]] = []
+
+    def bind(self, socket: Socket, plan: SocketPlan) -> tuple[str, ...]:
+        """Bind everything that the plan wants, and return the real addresses."""
+        return tuple(self._bind(socket, plan.id, index, bind) for index, bind in enumerate(plan.binds))
+
+    def _bind(self, socket: Socket, id: str, index: int, bind: BindPlan) -> str:
+        with _step("bind", id, index, bind.endpoint):
+            with claims.claimed(bind.endpoint):
+                socket.bind(bind.endpoint)
+            address = _real(socket.getsockopt(zmq.LAST_ENDPOINT))
+            file = claims.identity(address)
+            if file is not None:
+                self._files.append((address, file))
+        return address
+
+    def remove(self) -> None:
+        """Remove the files of what was bound, once the sockets are closed."""
+        for address, file in self._files:
+            claims.remove(address, file)
+        self._files.clear()
+
+
+def _real(last_endpoint: int | bytes) -> str:
+    """The address that was bound: complete where libzmq gives a path from here, and plain where it maps IPv4 into IPv6."""
+    assert isinstance(last_endpoint, bytes)
+    text = os.fsdecode(last_endpoint.rstrip(b"\0"))
+    head, mapped, rest = text.partition("[::ffff:")
+    if mapped:
+        text = head + rest.replace("]", "", 1)
+    return absolute(text, Path.cwd())
+
+
+def connect_to(connect: ConnectPlan, addresses: Addresses) -> str:
+    """The address that a connect goes to, now that it is known what the others have bound."""
+    if connect.origin is None or connect.origin.socket not in addresses:
+        return connect.endpoint
+    return for_connecting(addresses[connect.origin.socket][connect.origin.index])
+
+
+def connect(socket: Socket, plan: SocketPlan, addresses: Addresses) -> None:
+    """Connect everything that the plan wants."""
+    for index, connect in enumerate(plan.connects):
+        endpoint = connect_to(connect, addresses)
+        with _step("connect", plan.id, index, endpoint):
+            socket.connect(endpoint)
+
+
+def open(context: Context, plan: SocketPlan, addresses: Addresses) -> Socket:
+    """Make a socket, bind it and connect it: all at once, for an application's own."""
+    socket = make(context, plan)
+    try:
+        Bindings().bind(socket, plan)
+        connect(socket, plan, addresses)
+    except BaseException:
+        socket.close(0)
+        raise
+    return socket

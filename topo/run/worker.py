@@ -1,0 +1,91 @@
+"""A process in which devices live, as its threads. Its main thread only listens to the supervisor.
+
+It gets a plan as the first line of its channel, then commands, and writes what its devices say; all of it JSON. It ends when
+its devices have ended, and when the channel closes, for then there is nobody left to supervise it. SIGINT, SIGHUP and SIGTERM
+are the supervisor's business. An abort inside libzmq ends this process and no other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+
+import msgspec
+import zmq
+
+from topo.plan import ProcessPlan
+from topo.run.events import Connect, FromDevice, Stop, ToWorker
+from topo.run.host import Host
+
+__all__ = ["main"]
+
+PATIENCE = 2.0
+"""How many seconds the devices have to end when the supervisor is gone."""
+SOCKETS_ELSEWHERE = 64
+"""Room in the context beside the devices' own sockets."""
+
+
+def main(handle: int) -> None:
+    """Run the devices of the plan that comes over the socket `handle`, until they have ended."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    os.environ.setdefault("TMPDIR", tempfile.gettempdir())  # where libzmq makes the folder of ipc://*
+    _allow_many_files()
+    channel = Channel(socket.socket(fileno=handle))
+    plan = channel.plan()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.set(zmq.MAX_SOCKETS, sum(len(d.sockets) for d in plan.devices) + SOCKETS_ELSEWHERE)
+    host = Host(plan, context, channel.post, channel.close)
+    host.start()
+    channel.obey(host)
+    host.stop(host.devices)
+    if host.join(PATIENCE):
+        context.term()
+
+
+class Channel:
+    """The way to the supervisor and back."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._lines = stream.makefile("rb")
+        self._lock = threading.Lock()
+
+    def plan(self) -> ProcessPlan:
+        """The first line."""
+        return msgspec.json.decode(self._lines.readline(), type=ProcessPlan)
+
+    def obey(self, host: Host) -> None:
+        """Pass on what the supervisor says, until it says no more."""
+        decoder: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)
+        for line in self._lines:
+            match decoder.decode(line):
+                case Connect(addresses):
+                    host.connect(addresses)
+                case Stop(devices):
+                    host.stop(devices)
+
+    def post(self, event: FromDevice) -> None:
+        """Tell the supervisor. If it is gone, the main thread sees it too, and ends everything."""
+        line = msgspec.json.encode(event) + b"\n"
+        with self._lock:
+            try:
+                self._stream.sendall(line)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._stream.shutdown(socket.SHUT_RD)
+
+
+def _allow_many_files() -> None:
+    """Every socket takes several descriptors: use what the system allows, not what is usual for a shell."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
