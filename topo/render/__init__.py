@@ -6,13 +6,14 @@ that returns the whole text, and none knows of another.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 
 from topo.source import Span
 
-__all__ = ["FORMAT_VERSION", "Style", "place", "plural", "to_json"]
+__all__ = ["FORMAT_VERSION", "Style", "place", "plural", "shown_bytes", "to_json"]
 
 FORMAT_VERSION = 1
 """Of every JSON document that ztopo writes. Nothing that scripts read changes without it."""
@@ -60,11 +61,15 @@ def _point(span: Span, offset: int) -> dict[str, int]:
 
 
 def to_json(document: dict[str, Any]) -> str:
-    """One JSON document with `format_version` first, indented, ending with a newline."""
-    text = msgspec.json.encode({"format_version": FORMAT_VERSION, **document})
-    return msgspec.json.format(text, indent=2).decode() + "\n"
+    """One JSON document with `format_version` first, indented, in ASCII, so that no encoding can spoil it."""
+    return json.dumps({"format_version": FORMAT_VERSION, **document}, indent=2) + "\n"
 
 
 def plural(count: int, noun: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def shown_bytes(data: bytes) -> str:
+    r"""Bytes as a text: `\xNN` where they are not UTF-8, and a backslash doubled, so that it can be read back."""
+    return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
