@@ -165,9 +165,7 @@ class _Writer:
         index = next(t.index for c in connects.values() for t in c.targets)
         return f"{text}.{binds[index].endpoint.address.transport}" if len(binds) > 1 else text
 
-    def _which_owner(
-        self, owner: Component, named: dict[Point, list[str]], variables: Sequence[str]
-    ) -> str:
+    def _which_owner(self, owner: Component, named: dict[Point, list[str]], variables: Sequence[str]) -> str:
         count = self.counts[_base(owner)]
         if owner.replica is None or owner.replica.count is None or all(len(names) == count for names in named.values()):
             return ""
