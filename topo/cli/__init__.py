@@ -309,13 +309,12 @@ def _nearest(name: str) -> str:
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    from importlib.metadata import version
-
     import zmq
 
+    from topo import __version__
     from topo.devcore import core_name
 
-    out(f"ztopo {version('ztopo')} (pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()}, core: {core_name()})\n")
+    out(f"ztopo {__version__} (pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()}, core: {core_name()})\n")
     context.exit()
 
 
