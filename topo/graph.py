@@ -97,6 +97,11 @@ class Graph:
     def _inside(self) -> bool:
         return any(app.inside for app in self.model.apps)
 
+    def any_number(self, socket: Socket) -> bool:
+        """Whether a socket stands for any number of them: its owner is declared with `[*]`."""
+        replica = self.components[socket.owner].replica
+        return replica is not None and replica.count is None
+
     def links_of(self, socket: Socket) -> tuple[Link, ...]:
         """The links at a socket, whichever end it is."""
         return self._by_socket.get(socket.id, ())

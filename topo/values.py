@@ -72,7 +72,7 @@ def number(text: str) -> Given | str:
         kind, factor = "size", SIZES[unit]
     else:
         return digits + NEAR_UNITS[unit] if unit in NEAR_UNITS else ""
-    return Given(kind, value * factor, text) if abs(value * factor) <= LARGEST else ""
+    return Given(kind, value * factor, f"{value}{unit}") if abs(value * factor) <= LARGEST else ""
 
 
 def _nearest(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["KINDS", "MONITOR_TYPES", "Kind"]
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -29,3 +29,9 @@ KINDS: dict[str, Kind] = {
         Kind("proxy", "", ""),
     )
 }
+
+MONITOR_TYPES = frozenset({"PUB", "XPUB", "PUSH", "DEALER", "PAIR"})
+"""The socket types that can send copies: a prefix and any number of parts, to nobody in particular, one after the other.
+
+Those that zmq_proxy(3) names, and XPUB, which is a PUB whose subscriptions can be read.
+"""

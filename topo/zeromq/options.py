@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from topo.zeromq.libzmq import Libzmq
 from topo.zeromq.sockets import SOCKETS
 
-__all__ = ["ALIASES", "INT_MAX", "OPTIONS", "PSEUDO", "Option", "fits", "in_range", "known", "native"]
+__all__ = ["ALIASES", "INT_MAX", "OPTIONS", "PSEUDO", "Option", "fits", "in_range", "known", "lacking", "native"]
 
 ValueKind = Literal["int", "bool", "duration", "size", "bytes", "text", "key"]
 
@@ -168,7 +169,15 @@ OPTIONS: dict[str, Option] = {
         _time("tcp_maxrt", 80),
         _number("tos", 57),
         _text("bindtodevice", 92, low=1, high=16),
-        _text("tcp_accept_filter", 38, low=1, form=r"[0-9A-Fa-f.:]+(/\d+)?", many=True, deprecated="ZAP"),
+        _text(
+            "tcp_accept_filter",
+            38,
+            low=1,
+            form=r"[0-9A-Fa-f.:]+(/\d+)?",
+            doc="an address, or a network as 10.0.0.0/8",
+            many=True,
+            deprecated="ZAP",
+        ),
         _number("ipc_filter_uid", 59, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
         _number("ipc_filter_gid", 60, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
         _number("ipc_filter_pid", 58, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
@@ -176,7 +185,7 @@ OPTIONS: dict[str, Option] = {
         _text("socks_proxy", 68, low=1),
         _text("socks_username", 99, high=255),
         _text("socks_password", 100, high=255, secret=True),
-        _text("metadata", 95, low=4, form=r"X-[^:]*:.+"),
+        _text("metadata", 95, low=4, form=r"X-[^:]*:.+", doc="written X-name:value"),
         _on("loopback_fastpath", 94, doc="Windows only"),
         _number("priority", 112, draft=True),
         _number("busy_poll", 113, draft=True),
@@ -310,3 +319,14 @@ def native(option: Option, value: int | bytes) -> int | bytes:
     if isinstance(value, bytes) or value <= 0:
         return value
     return value // _step(option)
+
+
+def lacking(option: Option, libzmq: Libzmq) -> str:
+    """Why an option cannot be set with this libzmq, or nothing if it can."""
+    if option.readonly:
+        return "it can be read, but not set"
+    if option.needs and option.needs not in libzmq.capabilities:
+        return f"{libzmq.name} was built without {option.needs}"
+    if option.draft and not libzmq.draft:
+        return f"it is a draft, and {libzmq.name} was built without drafts"
+    return ""

@@ -1,0 +1,398 @@
+"""Every finding is held to its own explanation: the wrong examples in it give that code, the right ones give nothing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import topo.checks
+from topo.check import checks, findings
+from topo.compile import Compilation, compile
+from topo.diagnostic import Diagnostic, Finding
+from topo.source import Source
+from topo.zeromq.libzmq import Libzmq
+
+FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+WITHOUT_EXAMPLE = {"ZT003"}
+"""What no text can show: bytes that are none, and files that are too large."""
+
+
+def examples(finding: Finding) -> list[tuple[str | None, str]]:
+    """The code that is expected, or None, and the text of each example."""
+    explanation = textwrap.dedent(finding.explanation.partition("\n")[2])
+    return [(m["code"], m["text"]) for m in FENCED.finditer(explanation)]
+
+
+def told(text: str, **abilities: object) -> Compilation:
+    source = Source(textwrap.dedent(text), "example.ztopo", Path("/srv/example.ztopo"))
+    return compile(source, libzmq=Libzmq(**abilities), fragment=True)  # type: ignore[arg-type]  # fields of Libzmq
+
+
+def found(text: str, **abilities: object) -> list[Diagnostic]:
+    return list(told(text, **abilities).diagnostics)
+
+
+def codes(text: str, **abilities: object) -> list[str]:
+    return [d.code for d in found(text, **abilities)]
+
+
+ALL = [pytest.param(f, id=code) for code, f in findings().items() if not code.startswith("ZT9")]
+
+
+@pytest.mark.parametrize("finding", ALL)
+def test_wrong_examples_give_exactly_that_code(finding: Finding) -> None:
+    wrong = [(code, text) for code, text in examples(finding) if code is not None]
+    assert wrong or finding.code in WITHOUT_EXAMPLE
+    for code, text in wrong:
+        assert code == finding.code
+        assert set(codes(text)) == {code}, text
+
+
+@pytest.mark.parametrize("finding", ALL)
+def test_right_examples_give_nothing(finding: Finding) -> None:
+    right = [text for code, text in examples(finding) if code is None]
+    assert right or finding.code in WITHOUT_EXAMPLE
+    for text in right:
+        assert found(text) == [], text
+
+
+@pytest.mark.parametrize("finding", ALL)
+def test_a_finding_explains_itself(finding: Finding) -> None:
+    lines = textwrap.dedent(finding.explanation).splitlines()
+    assert re.fullmatch(r"ZT\d{3}", finding.code)
+    assert re.fullmatch(r"[^A-Z.]\S*.*[^.]|[A-Z]{2,}.*[^.]", finding.title), "lower case, no period"
+    assert re.search(r"[.:]$", "\n".join(lines).split("\n\n")[0]), "the explanation begins with a sentence"
+    assert all(len(line.expandtabs()) <= 130 for line in lines)
+
+
+def test_each_check_has_a_file_that_is_named_after_it() -> None:
+    modules = {info.name for info in pkgutil.iter_modules(topo.checks.__path__)}
+    named = {f"{c.finding.code.lower()}_{c.__name__}" for c in checks()}  # type: ignore[attr-defined]  # marks of check.py
+    assert modules == named
+
+
+def test_no_code_is_given_twice() -> None:
+    given = [c.finding.code for c in checks()]  # type: ignore[attr-defined]  # a mark of check.py
+    assert len(given) == len(set(given))
+    assert set(given) <= set(findings())
+
+
+@pytest.mark.parametrize("finding", ALL)
+def test_a_check_gives_no_code_but_its_own(finding: Finding) -> None:
+    """Read in its text: each file writes the one code, so that `explain` finds what is said."""
+    for info in pkgutil.iter_modules(topo.checks.__path__):
+        module = importlib.import_module(f"topo.checks.{info.name}")
+        assert module.__file__ is not None
+        written = set(re.findall(r'code="(ZT\d+)"', Path(module.__file__).read_text()))
+        assert written == {info.name[:5].upper()}
+
+
+@pytest.mark.parametrize("finding", ALL)
+def test_diagnostics_read_well(finding: Finding) -> None:
+    for code, text in examples(finding):
+        for d in found(text) if code else ():
+            assert d.message[0] in "`&" or d.message[0].islower() or d.message.split()[0].isupper() or d.message[0].isdigit()
+            assert not d.message.endswith(".")
+            assert d.span is not None
+            assert d.fix is None or d.fix.edits
+
+
+def mended(text: str) -> str:
+    """The text with all fixes of its diagnostics applied."""
+    compilation = told(text)
+    edits = {e.span.start: e for d in compilation.diagnostics if d.fix for e in d.fix.edits}
+    mended = compilation.source.text
+    for start in sorted(edits, reverse=True):
+        edit = edits[start]
+        mended = mended[:start] + edit.text + mended[edit.span.end :]
+    return mended
+
+
+FIXED = """
+device mux: queue { in ROUTER bind tcp://*:5560; out ROUTER bind tcp://*:5561 }
+device mux: queue swap { in bind tcp://*:5560; out bind tcp://*:5561 }
+device mux: queue { in REP bind tcp://*:5560; out REQ bind tcp://*:5561 }
+device s: streamer { in bind tcp://*:5560; out bind tcp://*:5561; monitor SUB bind tcp://*:5562 }
+device s: proxy { in XSUB bind tcp://*:5560; out PUB bind tcp://*:5561 }
+device s: proxy { in SUB bind tcp://*:5560; out XPUB bind tcp://*:5561 }
+app a: PUSH bind tcp://*:5_555
+app a[3]: PUSH bind tcp://*:5555
+app a[3]: PUSH bind ipc://a
+app a[3]: PUSH bind "ipc://a"
+app a[*]: PUSH bind tcp://*:5555
+app a: ROUTER bind tcp://*:5555;; app b[2]: DEALER connect a { routing_id "b" }
+app a: PULL connect tcp://0.0.0.0:5555;; app b: PUSH bind tcp://*:5555
+app a: PULL connect tcp://*:5555;; app b: PUSH bind tcp://*:5555
+app a: PUSH bind TCP://*:5555
+app a: PUSH bind tcp://*:5555 { linger 5 }
+app a: PUSH bind tcp://*:5555 { tcp_keepalive_idle 60 }
+app a: PUSH bind tcp://*:5555 { sndbuf 65536 }
+app a: PUSH bind tcp://*:5555 { sndbuf 1000 }
+app a: PUSH bind tcp://*:5555 { immediate "true" }
+app a: PUSH bind tcp://*:5555 { LINGER 0 }
+app a: DEALER bind tcp://*:5555 { identity "a" }
+app a: PUSH bind tcp://*:5555 { ZMQ_LINGER 0 }
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", FIXED)
+def test_a_fix_mends_what_was_found(text: str) -> None:
+    text = text.replace(";;", "\n")
+    assert found(text)
+    assert found(mended(text)) == []
+
+
+CLEAN = [
+    # addresses that are not in each other's way
+    "app a: PUSH bind tcp://127.0.0.1:5555\napp b: PUSH bind tcp://127.0.0.2:5555",
+    "app a: PUSH bind tcp://127.0.0.1:5555\napp b: PUSH bind tcp://[::1]:5555 { ipv6 true }",
+    "app a: PUSH bind tcp://*:5555\napp b: PUSH bind tcp://[::1]:5555 { ipv6 true }",
+    "app a: PUSH bind tcp://*:*\napp b: PUSH bind tcp://*:*",
+    "app a: PUSH bind ipc://*, ipc://*",
+    "app a: PUSH bind inproc://x\napp b: PUSH bind inproc://x",  # two processes
+    "app a[3]: PUSH bind tcp://*:*",
+    "app a[*]: PUSH bind tcp://*:${6000 + index}",
+    "app a[3]: PUSH bind ipc://a.${index}",
+    # the outside
+    "app a: PUSH connect tcp://10.0.0.1:5555, tcp://example.org:5555",
+    "app a: STREAM bind tcp://*:5555",
+    "app a: STREAM connect tcp://10.0.0.1:80",
+    # literal endpoints that somebody binds
+    "app a: PUSH bind tcp://*:5555\napp b: PULL connect tcp://localhost:5555",
+    "app a: PUSH bind tcp://*:5555\napp b: PULL connect tcp://127.0.0.7:5555",
+    "app a: PUSH bind ipc://a\napp b: PULL connect ipc:///srv/a",
+    "app a: PUSH bind ipc://@a\napp b: PULL connect ipc://@a",
+    "app a {\n socket x: PAIR bind inproc://x\n socket y: PAIR connect inproc://x\n}",
+    # names for several
+    'app feed[3]: PUB bind tcp://*:${6000 + index}\napp s: SUB connect feed { subscribe "" }',
+    'app dc[1] {\n socket x: PUB bind tcp://*:${6000 + index}\n socket y: SUB connect dc[others].x { subscribe "" }\n}',
+    # devices of every useful kind
+    "device d: proxy { in PAIR bind tcp://*:5; out PAIR bind tcp://*:6 }",
+    "device d: proxy { in DEALER bind tcp://*:5; out DEALER bind tcp://*:6 }",
+    'device d: proxy { in SUB bind tcp://*:5 { subscribe "" }; out PUB bind tcp://*:6 }',
+    'device d: proxy { in PUB bind tcp://*:5; out SUB bind tcp://*:6 { subscribe "" } }',
+    'device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor PUSH bind tcp://*:7 { prefix "a", "b" } }',
+    # devices in a row, and two-way devices in a ring
+    "device a: streamer { in bind tcp://*:5; out connect b.in }\ndevice b: streamer { in bind tcp://*:6; out bind tcp://*:7 }",
+    "device a: queue { in bind tcp://*:5; out connect b.in }\ndevice b: queue { in bind tcp://*:6; out connect a.in }",
+    # options
+    "app a: DEALER bind tcp://*:5 { routing_id *; tcp_keepalive -1; tcp_keepalive_idle 60s; maxmsgsize 4GiB; linger -1 }",
+    'app a: SUB bind tcp://*:5 { subscribe "a", "b"; subscribe "c"; rcvhwm 0 }',
+    "app a: PUSH bind tcp://*:5 { hwm 5; sndhwm 7 }",
+    'app hub: ROUTER bind tcp://*:5\napp a: DEALER connect hub { routing_id "a" }\napp b: DEALER connect hub { routing_id "b" }',
+    'app a { run "x"\n socket b: PUSH bind tcp://*:5\n socket c: PUSH bind tcp://*:6\n}',
+]
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_nothing_is_said_of_what_is_right(text: str) -> None:
+    assert found(text) == []
+
+
+WRONG = [
+    ("ZT201", "app a: PUSH bind tcp://*:5\napp b: PUSH connect a"),
+    ("ZT201", "app a: STREAM bind tcp://*:5\napp b: DEALER connect a"),
+    ("ZT201", "app a: PULL bind tcp://*:5\napp b: SUB connect tcp://127.0.0.1:5 { subscribe \"\" }"),
+    ("ZT201", "app a { socket x: PULL bind inproc://x; socket y: DEALER connect .x }"),
+    ("ZT204", "device d: queue { in REP bind tcp://*:5; out bind tcp://*:6 }"),
+    ("ZT205", "device d: streamer { in PUSH bind tcp://*:5; out bind tcp://*:6 }"),
+    ("ZT205", "device d: forwarder { in bind tcp://*:5; out XSUB bind tcp://*:6 }"),
+    *(("ZT206", f"device d: streamer {{ in bind tcp://*:5; out bind tcp://*:6; monitor {t} bind tcp://*:7 }}") for t in ("PULL", "XSUB", "REP", "REQ", "ROUTER", "STREAM")),
+    ("ZT207", "device d: streamer { in bind tcp://*:5; out }"),
+    ("ZT208", "device d: proxy { in SUB bind tcp://*:5; out PUB bind tcp://*:6 }"),
+    ("ZT209", "device d: proxy { in PUB bind tcp://*:5; out XSUB bind tcp://*:6 }"),
+    ("ZT209", "device d: proxy { in XSUB bind tcp://*:5; out PUSH bind tcp://*:6 }"),
+    ("ZT209", "device d: proxy { in SUB bind tcp://*:5 { subscribe \"\" }; out XPUB bind tcp://*:6 }"),
+    ("ZT211", "app a: PAIR bind tcp://*:5\napp b[2]: PAIR connect a"),
+    ("ZT211", "app a: PAIR bind tcp://*:5\napp b[*]: PAIR connect a"),
+    ("ZT211", "app a: PAIR connect b, c\napp b: PAIR bind tcp://*:5\napp c: PAIR bind tcp://*:6"),
+    ("ZT212", "app a: ROUTER bind tcp://*:5\napp b: REQ connect a { routing_id \"x\" }\napp c: DEALER connect a { routing_id \"x\" }"),
+    ("ZT212", "app a: ROUTER bind tcp://*:5 { router_handover true }\napp b[*]: REQ connect a { routing_id \"x\" }"),
+    ("ZT301", "app a: PUSH bind tcp://*:5, tcp://*:5"),
+    ("ZT301", "app a: PUSH bind tcp://127.0.0.1:5\napp b: PUSH bind tcp://0.0.0.0:5"),
+    ("ZT301", "app a: PUSH bind tcp://localhost:5\napp b: PUSH bind tcp://127.0.0.1:05"),
+    ("ZT301", "app a: PUSH bind tcp://10.0.0.1:5\napp b: PUSH bind tcp://*:5"),
+    ("ZT301", "app a: PUSH bind tcp://[::]:5 { ipv6 true }\napp b: PUSH bind tcp://127.0.0.1:5"),
+    ("ZT301", "app a: PUSH bind ipc://x\napp b: PUSH bind ipc://./x"),
+    ("ZT301", "app a: PUSH bind ipc://@x\napp b: PUSH bind ipc://@x"),
+    ("ZT301", "app a { socket x: PUSH bind inproc://x; socket y: PUSH bind inproc://x }"),
+    ("ZT301", "device a: streamer { in bind inproc://x; out bind tcp://*:6 }\ndevice b: streamer { in bind inproc://x; out bind tcp://*:7 }"),
+    ("ZT302", "app a: PUSH connect ipc://x"),
+    ("ZT302", "app a: PUSH connect inproc://x"),
+    ("ZT302", "app a: PUSH connect tcp://127.0.0.1:5\napp b: PULL connect tcp://127.0.0.1:5"),
+    ("ZT302", "app a[2]: PUSH connect tcp://10.0.0.1:5\napp b: PULL connect a[1]"),
+    ("ZT303", "app a: PUSH bind inproc://x\napp b: PULL connect inproc://x"),
+    ("ZT303", "device a: streamer { run process; in bind tcp://*:5; out bind inproc://x }\ndevice b: streamer { in connect a.out; out bind tcp://*:6 }"),
+    ("ZT304", "app a: PUSH bind tcp://*:0x50"),
+    ("ZT304", "app a: PUSH bind tcp://*:65536"),
+    ("ZT304", "app a: PUSH connect tcp://10.0.0.1:-1"),
+    ("ZT304", "param p = 70000\napp a: PUSH bind tcp://*:${p}"),
+    ("ZT306", "app a: PUSH bind inproc://"),
+    ("ZT306", "app a: PUSH connect tcp://10.0.0.1;10.0.0.2:5"),
+    ("ZT308", "app a: PUSH connect ipc://*"),
+    ("ZT308", "app a: PUSH connect tcp://10.0.0.1:0"),
+    ("ZT308", "app a: PUSH connect tcp://10.0.0.1:*"),
+    ("ZT309", "app a: PUSH bind ipc://*\napp b: PULL connect a"),
+    ("ZT310", "app a: PUSH connect tcp://[fe80::1]:5"),
+    ("ZT401", "device a: streamer { in bind tcp://*:5; out connect a.in }"),
+    ("ZT401", "device a: forwarder { in bind tcp://*:5; out bind tcp://*:6 }\ndevice b: forwarder { in connect a.out; out connect a.in }"),
+    ("ZT502", "app a: PUSH bind tcp://*:5 { sndhwm 1, 2 }"),
+    ("ZT502", "app a: PUSH bind tcp://*:5 { sndhwm 64KiB }"),
+    ("ZT502", "app a: PUSH bind tcp://*:5 { linger 64KiB }"),
+    ("ZT502", "app a: PUSH bind tcp://*:5 { immediate \"yes\" }"),
+    ("ZT502", "app a: PUSH bind tcp://*:5 { sndhwm * }"),
+    ("ZT502", "device a: queue { in bind tcp://*:5 { routing_id * }; out bind tcp://*:6 }"),
+    ("ZT502", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { prefix \"a\" } }"),
+    ("ZT502", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { prefix 1, 2 } }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { immediate 2 }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { hwm -1 }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { tcp_keepalive_idle 1500ms }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { heartbeat_ttl 3h }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { curve_publickey \"short\" }"),
+    ("ZT503", "app a: PUSH bind tcp://*:5 { metadata \"name:value\" }"),
+    ("ZT504", "device d: streamer { in bind tcp://*:5 { prefix \"a\", \"b\" }; out bind tcp://*:6 }"),
+    ("ZT504", "app a: DEALER bind tcp://*:5 { router_mandatory true }"),
+    ("ZT505", "app a: PUSH bind tcp://*:5 { gssapi_server true }"),
+    ("ZT506", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { prefix \"\", \"b\" } }"),
+    ("ZT113", "app a: PUSH bind tcp://*:5 { run \" \" }"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "text"), WRONG)
+def test_one_mistake_gives_one_code(code: str, text: str) -> None:
+    assert set(codes(text)) == {code}
+
+
+SEVERITIES = [
+    ("ZT208", "error", "device d: proxy { in SUB bind tcp://*:5; out PUB bind tcp://*:6 }"),
+    ("ZT208", "warning", "app a: SUB connect tcp://10.0.0.1:5"),
+    ("ZT302", "warning", "app a: PUSH connect tcp://127.0.0.1:5"),
+    ("ZT302", "warning", "app a: PUSH connect ipc://x"),
+    ("ZT302", "error", "app a: PUSH connect inproc://x"),
+    ("ZT302", "error", "app a: PUSH connect tcp://10.0.0.1:5\napp b: PULL connect a"),
+    ("ZT308", "error", "app a: PUSH connect tcp://*:5"),
+    ("ZT308", "warning", "app a: PUSH connect tcp://0.0.0.0:5"),
+    ("ZT306", "warning", "app a: PUSH bind tcp://[127.0.0.1]:5"),
+    ("ZT211", "warning", "app a: PAIR bind tcp://*:5\napp b[*]: PAIR connect a"),
+    ("ZT212", "warning", 'app a: ROUTER bind tcp://*:5 { router_handover true }\napp b[2]: REQ connect a { routing_id "x" }'),
+    ("ZT504", "warning", 'app a: PULL bind tcp://*:5 { routing_id "a" }'),
+    ("ZT504", "error", 'app a: PULL bind tcp://*:5 { subscribe "a" }'),
+]
+
+
+@pytest.mark.parametrize(("code", "severity", "text"), SEVERITIES)
+def test_severities(code: str, severity: str, text: str) -> None:
+    assert {(d.code, d.severity) for d in found(text)} == {(code, severity)}
+
+
+def places(diagnostic: Diagnostic) -> list[str]:
+    return [label.span.text for label in diagnostic.labels]
+
+
+PLACES = [
+    ("app a: PUSH bind tcp://*:5\napp b: SUB connect a { subscribe \"\" }", ["a", "SUB", "PUSH"]),
+    ("device d: queue { in ROUTER bind tcp://*:5; out ROUTER bind tcp://*:6 }", ["queue", "ROUTER", "ROUTER"]),
+    ("device d: queue swap { in bind tcp://*:5; out bind tcp://*:6 }", ["swap", "out"]),
+    ("app a: PUSH bind tcp://*:5\napp b: PUSH bind tcp://*:5", ["tcp://*:5", "tcp://*:5"]),
+    ("app a: PUSH bind tcp://*:70000", ["70000"]),
+    ("app a: PUSH bind tcp://*:5x5", ["5x5"]),
+    ("app a: PUSH bind \"tcp://[::1:5\"", ["[::1"]),
+    ("app a: PUSH bind tco://*:5", ["tco://"]),
+    ("app a: PUSH connect tcp://*:5", ["*"]),
+    ("app a: PUSH bind tcp://*:5 { lingr 0 }", ["lingr"]),
+    ("app a: PUSH bind tcp://*:5 { linger 5 }", ["5"]),
+    ("app a: PUSH bind tcp://*:5 { sndhwm 1, 2, 3 }", ["2, 3"]),
+    ("app a: PUSH bind tcp://*:*\napp b: PULL connect a", ["*", "a"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), PLACES)
+def test_labels_are_as_narrow_as_the_mistake(text: str, expected: list[str]) -> None:
+    (only,) = found(text)
+    assert places(only) == expected
+
+
+def test_the_libzmq_at_hand_decides() -> None:
+    assert codes("app a: SERVER bind tcp://*:5") == ["ZT210"]
+    assert codes("app a: SERVER bind tcp://*:5", draft=True) == []
+    assert codes("app a: ROUTER bind tcp://*:5 { router_notify 3 }", draft=True) == []
+    assert codes("app a: ROUTER bind tcp://*:5 { router_notify 4 }", draft=True) == ["ZT503"]
+    assert codes("app a: PUSH bind ws://*:5") == ["ZT307"]
+    assert codes("app a: PUSH bind ws://*:5", transports=frozenset({"ws"})) == []
+    assert codes("app a: PUSH bind ipc:///srv/a", ipc_path_max=5) == ["ZT305"]
+    assert codes("app a: PUSH bind ipc:///srv/a", ipc_path_max=6) == []
+    assert codes(f'app a: PUSH bind tcp://*:5 {{ curve_publickey "{"a" * 40}" }}') == []
+    assert codes(f'app a: PUSH bind tcp://*:5 {{ curve_publickey "{"a" * 40}" }}', capabilities=frozenset()) == ["ZT505"]
+
+
+def test_replicas_are_one_mistake() -> None:
+    assert codes('app a: PUSH bind tcp://*:5\napp b[50]: SUB connect a { subscribe "" }') == ["ZT201"]
+    assert codes("app a[50]: PUSH bind tcp://*:5") == ["ZT301"]
+    assert codes("app a[50]: PUSH bind tcp://*:${65530 + index}") == ["ZT304"]
+
+
+def test_several_mistakes_are_all_found() -> None:
+    text = """
+        device mux: queue { in ROUTER bind tcp://*:70000; out ROUTER bind tcp://*:5561 { sndhwm -1 } }
+        app seen: SUB connect mux.out { subscrbe "" }
+        """
+    assert sorted(codes(text)) == ["ZT201", "ZT202", "ZT208", "ZT304", "ZT501", "ZT503"]
+
+
+def test_a_ring_names_all_its_links() -> None:
+    text = """
+        device a: streamer { in bind tcp://*:5; out connect b.in }
+        device b: streamer { in bind tcp://*:6; out connect c.in }
+        device c: streamer { in bind tcp://*:7; out connect a.in }
+        device d: streamer { in connect c.out; out bind tcp://*:8 }
+        device e: streamer { in bind tcp://*:9; out connect e.in }
+        """
+    rings = [d for d in found(text) if d.code == "ZT401"]
+    assert sorted(sorted(places(d)) for d in rings) == [["a.in", "b.in", "c.in"], ["e.in"]]
+
+
+def test_no_ring_no_networkx() -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys; from topo.compile import compile; from topo.source import Source\n"
+        "text = 'ztopo 1\\ndevice a: streamer { in bind tcp://*:5; out connect b.in }\\n"
+        "device b: streamer { in bind tcp://*:6; out bind tcp://*:7 }\\napp c: PULL connect b.out\\n'\n"
+        "assert not compile(Source(text)).diagnostics; sys.exit('networkx' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("size", [200])
+def test_no_check_asks_each_about_every_other(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the topology, about twice the steps: counted in lines of Python run, which no busy machine changes."""
+    import sys
+
+    def steps(count: int) -> int:
+        text = "".join(
+            f"device d{n}: streamer {{ in bind tcp://*:{1000 + 2 * n}; out connect d{n + 1}.in; monitor bind ipc://m{n} }}\n"
+            f'app a{n}: SUB connect d{n}.monitor {{ subscribe "" }}\n'
+            for n in range(count)
+        )
+        graph = told(text + f"device d{count}: streamer {{ in bind tcp://*:5; out bind tcp://*:6 }}\n").graph
+        lines = 0
+
+        def trace(frame: object, event: str, argument: object) -> object:
+            nonlocal lines
+            lines += 1
+            return trace
+
+        sys.settrace(trace)  # type: ignore[arg-type]  # a tracer of our own
+        try:
+            assert not [d for ask in checks() for d in ask(graph, Libzmq())]
+        finally:
+            sys.settrace(None)
+        return lines
+
+    assert steps(2 * size) < 2.2 * steps(size)

@@ -1,0 +1,59 @@
+"""ROUTER on both sides of a device that does not swap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from topo.check import check
+from topo.diagnostic import Diagnostic, Edit, Fix, Label
+from topo.graph import Graph
+from topo.source import Span
+
+
+@check("ZT202", "ROUTER on both sides without swap")
+def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
+    """A ROUTER puts the sender's id in front of what it receives, and sends to whom stands in front.
+
+    From ROUTER to ROUTER the first part is therefore the sender, who is not there on the other side: the message is dropped
+    without a word. With `swap` the device exchanges the first two parts, so that the sender's own first part says to whom.
+
+    ```ztopo ZT202
+    device mux: queue {
+        in  ROUTER bind tcp://*:5560
+        out ROUTER bind tcp://*:5561
+    }
+    ```
+
+    ```ztopo
+    device mux: queue swap {
+        in  ROUTER bind tcp://*:5560
+        out ROUTER bind tcp://*:5561
+    }
+    ```
+
+    Where the ones behind the device are workers that share the load, and nobody calls them by name, DEALER is right:
+
+    ```ztopo
+    device broker: queue {
+        in  ROUTER bind tcp://*:5560
+        out DEALER bind tcp://*:5561
+    }
+    ```
+    """
+    for device in graph.model.devices:
+        inward, outward = device.side("in"), device.side("out")
+        if inward is None or outward is None or device.swap is not None:
+            continue
+        if inward.type == outward.type == "ROUTER":
+            end = Span(device.kind_span.source, device.kind_span.end, device.kind_span.end)
+            yield Diagnostic(
+                code="ZT202",
+                message=f"`{inward.declared}` and `{outward.declared}` are both ROUTER, and nothing gets from one to the other",
+                labels=(
+                    Label(device.kind_span, "without `swap`"),
+                    Label(inward.type_span, "a ROUTER puts the sender's id in front"),
+                    Label(outward.type_span, "and this one looks for a peer of that id"),
+                ),
+                notes=("with DEALER as `out` replies find their way, and requests are shared among those behind it",),
+                fix=Fix("exchange the first two parts", (Edit(end, " swap"),)),
+            )

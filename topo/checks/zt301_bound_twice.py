@@ -1,0 +1,105 @@
+"""Endpoints that are bound twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from topo.check import check
+from topo.diagnostic import Diagnostic, Edit, Fix, Label
+from topo.graph import Graph, ipv6_on
+from topo.model import Endpoint, Socket
+from topo.source import Span
+from topo.zeromq.transports import TRANSPORTS, claims
+
+Bound = tuple[Socket, Endpoint]
+
+
+@check("ZT301", "one endpoint bound twice")
+def bound_twice(graph: Graph) -> Iterator[Diagnostic]:
+    """An endpoint has one owner. A second bind to it is refused with "Address already in use".
+
+    `*` stands for all addresses of the host, so `tcp://*:5555` and `tcp://127.0.0.1:5555` are in each other's way. The second
+    bind of an ipc path is worse: libzmq takes the path away from the first without a word.
+
+    ```ztopo ZT301
+    app jobs: PUSH bind tcp://*:5555
+    app news: PUB  bind tcp://127.0.0.1:5555
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app news: PUB  bind tcp://127.0.0.1:5556
+    ```
+
+    Replicas share what is written of them, so each needs a number of its own:
+
+    ```ztopo ZT301
+    app feed[3]: PUB bind tcp://*:6000
+    ```
+
+    ```ztopo
+    app feed[3]: PUB bind tcp://*:${6000 + index}
+    ```
+    """
+    taken: dict[str, Bound] = {}
+    for written in graph.endpoints:
+        socket, endpoint = written.socket, written.endpoint
+        if written.use == "connect" or written.flaw is not None or not _exclusive(endpoint):
+            continue
+        takes, minds = claims(endpoint.address, ipv6_on(socket))
+        clash = next((taken[key] for key in graph.places(socket, tuple(sorted(minds))) if key in taken), None)
+        if clash is not None:
+            yield _clash(clash, (socket, endpoint))
+        elif graph.any_number(socket) and endpoint.address.transport != "inproc" and "${" not in endpoint.span.text:
+            yield _replicas(socket, endpoint, "each that is started")
+        for key in graph.places(socket, tuple(takes)):
+            taken.setdefault(key, (socket, endpoint))
+
+
+def _exclusive(endpoint: Endpoint) -> bool:
+    """Whether it is a place that only one can have: not one that the system chooses, nor a multicast group."""
+    transport = TRANSPORTS[endpoint.address.transport]
+    return not endpoint.address.wild_port and transport.types is None
+
+
+def _clash(first: Bound, second: Bound) -> Diagnostic:
+    (owner, taken), (socket, endpoint) = first, second
+    if taken.span == endpoint.span:
+        return _replicas(socket, endpoint, "each replica")
+    same = taken.text == endpoint.text
+    why = "bound here again" if same else f"taken already, as part of `{taken.text}`"
+    if endpoint.address.wild_host and not same:
+        why = f"this is also `{taken.text}`"
+    return Diagnostic(
+        code="ZT301",
+        message=f"`{endpoint.text}` is bound by `{owner.declared}` and by `{socket.declared}`",
+        labels=(Label(endpoint.span, why), Label(taken.span, f"`{owner.declared}` binds it here")),
+        notes=(_what_happens(endpoint),),
+    )
+
+
+def _replicas(socket: Socket, endpoint: Endpoint, each: str) -> Diagnostic:
+    return Diagnostic(
+        code="ZT301",
+        message=f"every replica of `{socket.declared}` binds `{endpoint.text}`",
+        labels=(Label(endpoint.span, f"{each} binds this"),),
+        notes=(_what_happens(endpoint), "`${index}` is the number of the replica; a port `*` lets the system choose"),
+        fix=_number(endpoint),
+    )
+
+
+def _what_happens(endpoint: Endpoint) -> str:
+    if endpoint.address.transport == "ipc" and not endpoint.address.address.startswith("@"):
+        return "the second takes the path away from the first, without a word"
+    return "the second bind fails: address already in use"
+
+
+def _number(endpoint: Endpoint) -> Fix | None:
+    span, port = endpoint.span, endpoint.address.port
+    if "${" in span.text:
+        return None
+    if endpoint.address.ported:
+        at = span.narrow(port)
+        return Fix("number the ports", (Edit(at, f"${{{port} + index}}"),)) if at.text == port else None
+    end = span.end - 1 if span.text.endswith('"') else span.end
+    return Fix("number them", (Edit(Span(span.source, end, end), ".${index}"),))
