@@ -196,6 +196,11 @@ class Topology:
         TopologyError if the topology is invalid, before anything starts, or if something of it cannot start, with nothing
         left running. It installs no signal handlers and may be called from any thread.
         """
+        from topo.run import runs_here
+
+        wrong = runs_here()
+        if wrong is not None:
+            raise TopologyError([wrong])
         from topo.run.running import start
 
         compilation = self.compile()

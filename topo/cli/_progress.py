@@ -20,7 +20,7 @@ from collections.abc import Callable
 from topo.cli import report, say, style_for
 from topo.plan import Plan
 from topo.render import plural
-from topo.run.events import Bound, Busy, Exited, Phased, Ready, ReloadAsked, Said, Started, Stopping, Told
+from topo.run.events import Bound, Busy, Exited, Phased, Ready, ReloadAsked, Said, Started, Stopped, Stopping, Told
 from topo.text import cut, width
 
 __all__ = ["Progress"]
@@ -43,8 +43,10 @@ class Progress:
         self._out = style_for(sys.stdout, color)
         self._err = style_for(sys.stderr, color)
         self._closed = False
+        self._was_ready = False
         self._failed = False
         self._stopping = False
+        self._killing = False
         self._devices = {d.name: d for d in plan.devices}
         self._apps = {a.name: a for a in plan.apps}
         names = (*self._devices, *self._apps)
@@ -90,13 +92,20 @@ class Progress:
                     self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
             case Exited(name, 0) if name in self._apps and not self._stopping:
                 self._line(name, "done", self._apps[name].place.where)
+            case Stopped(device) if event.statistics:
+                self._line(device, "stopped", _counts(event.statistics))
             case Phased("running"):
                 self._running()
+            case Phased("stopping"):
+                self._stopping = True
+                if self._failed:
+                    say("stopping everything else")
+            case Phased("killing"):
+                self._killing = True
             case Phased("ended"):
                 self._ended()
             case Stopping(why):
-                self._stopping = True
-                say(f"stopping: {why}")
+                say(f"{'killing everything' if self._killing else 'stopping'}: {why}")
             case Busy(names):
                 say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
             case ReloadAsked(by):
@@ -117,10 +126,12 @@ class Progress:
     def _running(self) -> None:
         counts = ((len(self._devices), "device"), (len(self._apps), "app"))
         what = ", ".join(plural(n, noun) for n, noun in counts if n) or "nothing to run"
+        self._was_ready = True
         say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
 
     def _ended(self) -> None:
-        say(f"{self._plan.name} has stopped" + (", after the failure above" if self._failed else ""))
+        what = "has stopped" if self._was_ready else "was not started: nothing of it is left"
+        say(f"{self._plan.name} {what}" + (", after the failure above" if self._failed and self._was_ready else ""))
 
     # Lines
 
@@ -134,6 +145,19 @@ class Progress:
 
     def _with_pid(self, name: str) -> str:
         return f"{name} (process {self._pids[name]})" if name in self._pids else name
+
+
+def _counts(statistics: dict[str, object]) -> str:
+    """How many messages a device took in and passed on, both sides together."""
+
+    def messages(side: str, way: str) -> int:
+        count: object = statistics
+        for key in (side, way, "messages"):
+            count = count.get(key, 0) if isinstance(count, dict) else 0
+        return count if isinstance(count, int) else 0
+
+    received, sent = (sum(messages(side, way) for side in ("frontend", "backend")) for way in ("received", "sent"))
+    return f"{received:,} messages received, {sent:,} sent"
 
 
 def _throw_away(handle: int) -> None:

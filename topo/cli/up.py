@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, color_option, compiled, file_argument, report, say, set_option
+from topo.cli import Exit, Refusal, color_option, compiled, file_argument, report, say, set_option
 
 if TYPE_CHECKING:
     from topo.compile import Compilation
@@ -29,17 +30,26 @@ def command(file: str, params: dict[str, str], color: str) -> Exit:
     Ctrl-C or SIGTERM stops everything in order, and ends with 0; a second one stops it at once, and ends with 130. Ends with 1
     if something could not start or has failed, with 78 if the file is invalid and nothing was started.
     """
-    from topo.run.running import runs_here
-
-    wrong = runs_here()
-    if wrong is not None:
-        report([wrong], color)
-        return Exit.USAGE
+    _can_run(color)
     compilation = compiled(file, params, color, invalid=Exit.INVALID)
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
         return Exit.INVALID
     return _claim_and_run(compilation, color)
+
+
+def _can_run(color: str) -> None:
+    """End the program if nothing can run here."""
+    from topo.run import runs_here
+
+    wrong = runs_here()
+    if wrong is not None:
+        report([wrong], color)
+        raise click.exceptions.Exit(Exit.USAGE)
+    try:
+        import_module("topo.devcore")
+    except ImportError as error:
+        raise Refusal(str(error)) from error
 
 
 def _needs_application(compilation: Compilation, color: str) -> bool:
@@ -55,10 +65,10 @@ def _needs_application(compilation: Compilation, color: str) -> bool:
 def _claim_and_run(compilation: Compilation, color: str) -> Exit:
     from topo.run.folder import Refused, claim
 
-    assert compilation.graph is not None
+    assert compilation.model is not None
     path = compilation.source.path
     try:
-        with claim(compilation.graph.model.name, str(path or compilation.source.name)):
+        with claim(compilation.model.name, str(path or compilation.source.name), compilation.model.span):
             return _run(compilation, color)
     except Refused as refused:
         report([refused.diagnostic], color)

@@ -18,6 +18,7 @@ import msgspec
 
 from topo.diagnostic import Diagnostic
 from topo.run import mistakes
+from topo.source import Span
 
 __all__ = ["Refused", "claim", "folder_of"]
 
@@ -61,11 +62,11 @@ def _base(environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def claim(name: str, file: str, environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
+def claim(name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
     """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it."""
     folder = folder_of(name, environment)
     try:
-        handle = _lock(folder, name)
+        handle = _lock(folder, name, place)
     except OSError as error:
         raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
     try:
@@ -80,7 +81,7 @@ def claim(name: str, file: str, environment: Mapping[str, str] = os.environ) -> 
         os.close(handle)
 
 
-def _lock(folder: Path, name: str) -> int:
+def _lock(folder: Path, name: str, place: Span | None) -> int:
     while True:
         _own(folder.parent)
         _own(folder)
@@ -93,7 +94,7 @@ def _lock(folder: Path, name: str) -> int:
         except BlockingIOError as taken:
             owner = _owner(handle)
             os.close(handle)
-            raise Refused(mistakes.runs_already(name, owner.pid, owner.file)) from taken
+            raise Refused(mistakes.runs_already(name, owner.pid, owner.file, place)) from taken
         if _is_still(folder / "lock", handle):
             return handle
         os.close(handle)

@@ -72,7 +72,8 @@ def bind_failed(places: Places, failed: Failed, bind: BindPlan) -> Diagnostic:
     app worker[*]: REP connect broker.out
     ```
     """
-    held = f"held by {_holder(failed.holder)}" if failed.holder else ""
+    command = failed.holder.command if failed.holder else ""
+    held = f"process {failed.holder.pid} is {command}" if failed.holder and command else ""
     return Diagnostic(
         code="ZT901",
         message=f"`{failed.socket}` cannot bind {failed.endpoint}: {failed.reason}",
@@ -85,12 +86,6 @@ def _process(holder: Holder | None) -> str:
     if holder is None:
         return ""
     return f"held by process {holder.pid}" if holder.pid else f"held by a process of the user {holder.user}"
-
-
-def _holder(holder: Holder) -> str:
-    if not holder.pid:
-        return f"a process of the user {holder.user}"
-    return f"process {holder.pid}" + (f": {holder.command}" if holder.command else "")
 
 
 def _advice(failed: Failed) -> tuple[str, ...]:
@@ -276,14 +271,17 @@ def starter_ended(names: Sequence[str]) -> Diagnostic:
 
 
 @finding("ZT908", "the topology runs already")
-def runs_already(name: str, pid: int, file: str) -> Diagnostic:
+def runs_already(name: str, pid: int, file: str, place: Span | None = None) -> Diagnostic:
     """There is one of each topology at a time. Each has a folder in the user's runtime directory, which the first one locks.
 
     Stop the one that runs, or give the other another name in its `topology` statement.
     """
     who = f"process {pid}" if pid else "another process"
     return Diagnostic(
-        code="ZT908", message=f"`{name}` runs already: {who} runs {file}" if file else f"`{name}` runs already: {who}"
+        code="ZT908",
+        message=f"`{name}` runs already, in {who}",
+        labels=(Label(place),) if place is not None else (),
+        notes=(f"that one was started from {file}",) if file else (),
     )
 
 

@@ -6,7 +6,6 @@ It installs no signal handlers and changes nothing else that belongs to the whol
 from __future__ import annotations
 
 import atexit
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
@@ -16,7 +15,7 @@ import zmq
 
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
-from topo.run import mistakes, sockets
+from topo.run import sockets
 from topo.run.events import Phased, StopAsked, Told
 from topo.run.host import LocalHost
 from topo.run.machine import Limits
@@ -24,7 +23,7 @@ from topo.run.sockets import Context, Socket
 from topo.run.supervisor import Outcome, Supervisor
 from topo.source import Source
 
-__all__ = ["RunError", "Running", "runs_here", "start"]
+__all__ = ["RunError", "Running", "start"]
 
 MakeError = Callable[[tuple[Diagnostic, ...]], Exception]
 
@@ -35,11 +34,6 @@ class RunError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__("; ".join(d.message for d in self.diagnostics))
-
-
-def runs_here() -> Diagnostic | None:
-    """Why topologies do not run on this system, or None if they do."""
-    return None if sys.platform != "win32" else mistakes.wrong_system("Windows")
 
 
 def start(
@@ -58,9 +52,6 @@ def start(
     `sources` are the texts that the plan's places are in; see `topo.plan.sources`. `on_event` is told what happens, in threads
     of the supervisor. Whatever goes wrong is raised as `error` makes it from diagnostics, with nothing left running.
     """
-    wrong = runs_here()
-    if wrong is not None:
-        raise error((wrong,))
     running = Running(plan, in_process, context or zmq.Context.instance(), sources, on_event, limits, error)
     try:
         running._wait_ready()
