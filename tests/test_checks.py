@@ -137,6 +137,7 @@ app a: PUSH bind tcp://*:5555 { immediate "true" }
 app a: PUSH bind tcp://*:5555 { LINGER 0 }
 app a: DEALER bind tcp://*:5555 { identity "a" }
 app a: PUSH bind tcp://*:5555 { ZMQ_LINGER 0 }
+app a: SUB bind tcp://*:5555 { subscibe "" }
 """.strip().splitlines()
 
 
@@ -341,7 +342,7 @@ def test_several_mistakes_are_all_found() -> None:
         device mux: queue { in ROUTER bind tcp://*:70000; out ROUTER bind tcp://*:5561 { sndhwm -1 } }
         app seen: SUB connect mux.out { subscrbe "" }
         """
-    assert sorted(codes(text)) == ["ZT201", "ZT202", "ZT208", "ZT304", "ZT501", "ZT503"]
+    assert sorted(codes(text)) == ["ZT201", "ZT202", "ZT304", "ZT501", "ZT503"]
 
 
 def test_a_ring_names_all_its_links() -> None:

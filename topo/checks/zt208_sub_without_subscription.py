@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
+from topo.zeromq.options import known
 
 
 @check("ZT208", "a SUB without a subscription")
@@ -33,7 +34,9 @@ def sub_without_subscription(graph: Graph) -> Iterator[Diagnostic]:
     In a device XSUB and XPUB do it better: they pass on the subscriptions of those behind it.
     """
     for socket in graph.sockets.values():
-        if socket.type == "SUB" and socket.option("subscribe") is None:
+        if socket.type != "SUB" or socket.role == "monitor" or any(known(o.name) is None for o in socket.options):
+            continue  # a monitor cannot be a SUB at all; an option that is not known may be meant to subscribe
+        if socket.option("subscribe") is None:
             in_device = graph.device(socket) is not None
             yield Diagnostic(
                 code="ZT208",

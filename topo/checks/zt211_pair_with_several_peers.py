@@ -31,7 +31,7 @@ def pair_with_several_peers(graph: Graph) -> Iterator[Diagnostic]:
     """
     for socket in graph.sockets.values():
         if SOCKETS[socket.type].exclusive:
-            links = graph.links_of(socket)
+            links = tuple(link for link in graph.links_of(socket) if link.talks)
             any_number = any(graph.any_number(_peer(link, socket)) for link in links)
             if len(links) > 1 or any_number:
                 yield _crowded(socket, links, certain=len(links) > 1)

@@ -37,7 +37,7 @@ def routing_id_twice(graph: Graph) -> Iterator[Diagnostic]:
         for link in graph.links_of(router):
             peer = link.b if link.a.id == router.id else link.a
             value = _routing_id(peer)
-            if value is None or not isinstance(value.value, bytes):
+            if value is None or not isinstance(value.value, bytes) or not link.talks:
                 continue
             other, named = first.setdefault(value.value, (peer, value))
             if other.id != peer.id or graph.any_number(peer):
@@ -58,7 +58,7 @@ def _clash(router: Socket, peer: Socket, value: Value, named: Value, handover: b
     what = "throws the others out" if handover else "is not heard"
     alone = value.span == named.span
     labels = (
-        (Label(value.span, f"each replica is called so, and only one can be; another {what}"),)
+        (Label(value.span, f"every replica has this id, and a second one {what}"),)
         if alone
         else (Label(value.span, f"the second of that id {what}"), Label(named.span, "the first"))
     )

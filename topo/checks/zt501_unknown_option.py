@@ -34,14 +34,16 @@ def _unknown(option: Option) -> Diagnostic:
     lower = option.name.lower().removeprefix("zmq_")
     right = ALIASES.get(lower, lower)
     sure = known(right) is not None
-    near = (f"it is called `{right}` now" if lower in ALIASES else f"it is written `{right}`",) if sure else ()
-    notes = (
-        near or did_you_mean(option.name, (*OPTIONS, *PSEUDO)) or ("options are named as in zmq_setsockopt(3), in lower case",)
-    )
+    notes: tuple[str, ...]
+    if sure:
+        notes = (f"it is called `{right}` now" if lower in ALIASES else f"it is written `{right}`",)
+    else:
+        notes = did_you_mean(lower, (*OPTIONS, *PSEUDO))
+        right = notes[0].split("`")[1] if notes else ""
     return Diagnostic(
         code="ZT501",
         message=f"there is no option `{option.name}`",
         labels=(Label(option.span),),
-        notes=notes,
-        fix=Fix(f"write `{right}`", (Edit(option.span, right),), safe=True) if sure else None,
+        notes=notes or ("options are named as in zmq_setsockopt(3), in lower case",),
+        fix=Fix(f"write `{right}`", (Edit(option.span, right),), safe=sure) if right else None,
     )
