@@ -6,7 +6,6 @@ import sys
 from importlib import import_module
 
 import click
-from msgspec.structs import replace
 
 from topo.cli import Exit, color_option, compiled, file_argument, formats, output_option, set_option, style_for, write_data
 
@@ -26,6 +25,8 @@ def command(file: str, params: dict[str, str], format: str, width: int, output: 
     Devices are drawn in heavy lines, apps in light ones, dashed where ztopo does not start them. Arrow heads say where
     messages go. What is wrong with the file is said on standard error, and the picture drawn as far as it goes.
     """
+    from msgspec.structs import replace
+
     from topo.picture import picture
 
     compilation = compiled(file, params, color)
