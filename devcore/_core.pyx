@@ -40,15 +40,14 @@ from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from posix.unistd cimport read, write
 
 import os
-import signal
 import sys
-import threading
 from collections import deque
 
 import zmq
 
 from topo.devcore import report
 from topo.devcore.report import ProxyError
+from topo.devcore.signals import SignalPipe, in_main_thread
 
 cdef extern from * nogil:
     """
@@ -867,31 +866,6 @@ cdef int monitored_queue(void *frontend, void *backend, void *capture, const voi
 
 # --- for Python callers
 
-class _SignalPipe:
-    """Signals that come in for the main thread make `fd` readable, however busy it is."""
-
-    def __init__(self):
-        self.fd, self._writer = os.pipe()
-        os.set_blocking(self.fd, False)
-        os.set_blocking(self._writer, False)
-        self._former = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-
-    def pass_on(self):
-        """Give what came in to whoever was told before."""
-        try:
-            crumbs = os.read(self.fd, 4096)
-            if self._former >= 0:
-                os.write(self._former, crumbs)
-        except BlockingIOError:
-            pass        # nothing came in, or there is no room: both are as good as told
-
-    def close(self):
-        signal.set_wakeup_fd(self._former)
-        self.pass_on()
-        os.close(self.fd)
-        os.close(self._writer)
-
-
 cdef void *pointer_of(socket, str side) except NULL:
     """The socket as libzmq knows it."""
     cdef size_t address = socket.underlying
@@ -975,8 +949,8 @@ cdef class Proxy:
             self.attach_all()
             if self.commands:
                 return "command"
-            if threading.current_thread() is threading.main_thread():
-                signals = _SignalPipe()
+            if in_main_thread():
+                signals = SignalPipe()
                 self.loop.signal_fd, self.loop.in_main = signals.fd, True
             return self.run_between_signals(signals)
         finally:
