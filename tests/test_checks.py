@@ -272,6 +272,7 @@ def test_one_mistake_gives_one_code(code: str, text: str) -> None:
 SEVERITIES = [
     ("ZT208", "error", "device d: proxy { in SUB bind tcp://*:5; out PUB bind tcp://*:6 }"),
     ("ZT208", "warning", "app a: SUB connect tcp://10.0.0.1:5"),
+    ("ZT209", "warning", 'device d: proxy { in SUB bind tcp://*:5 { subscribe "" }; out XPUB bind tcp://*:6 }'),
     ("ZT302", "warning", "app a: PUSH connect tcp://127.0.0.1:5"),
     ("ZT302", "warning", "app a: PUSH connect ipc://x"),
     ("ZT302", "error", "app a: PUSH connect inproc://x"),

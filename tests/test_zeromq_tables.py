@@ -21,6 +21,7 @@ from topo.zeromq.transports import (
     TRANSPORTS,
     absolute,
     bound_keys,
+    claims,
     flaw,
     for_connecting,
     is_local,
@@ -539,3 +540,48 @@ def test_what_is_pinned_is_the_wheel() -> None:
         assert Libzmq().transports - {"tipc"} <= LIBZMQ.transports
         assert Libzmq().ipc_path_max == LIBZMQ.ipc_path_max
     assert LIBZMQ.name == f"libzmq {zmq.zmq_version()}"
+
+
+CLAIMS = [
+    ("*", 0, "127.0.0.1", 0, True),
+    ("127.0.0.1", 0, "*", 0, True),
+    ("0.0.0.0", 0, "127.0.0.2", 0, True),
+    ("127.0.0.1", 0, "127.0.0.2", 0, False),
+    ("localhost", 0, "127.0.0.1", 0, True),
+    ("lo", 0, "127.0.0.1", 0, True),
+    pytest.param("*", 0, "[::1]", 1, False, marks=needs_ipv6),
+    pytest.param("*", 1, "[::1]", 1, True, marks=needs_ipv6),
+    pytest.param("*", 0, "[::]", 1, True, marks=needs_ipv6),
+    pytest.param("[::]", 1, "127.0.0.1", 0, True, marks=needs_ipv6),
+    pytest.param("[::1]", 1, "127.0.0.1", 0, False, marks=needs_ipv6),
+]
+
+
+@pytest.mark.parametrize(("first", "first_ipv6", "second", "second_ipv6", "expected"), CLAIMS)
+@pytest.mark.skipif(sys.platform != "linux", reason="BSD lets a single address be bound beside all of them")
+def test_claims_are_what_the_system_refuses(
+    first: str, first_ipv6: int, second: str, second_ipv6: int, expected: bool, make: Open
+) -> None:
+    owner, other = make("PUSH", ipv6=first_ipv6), make("PUSH", ipv6=second_ipv6)
+    port = owner.bind_to_random_port(f"tcp://{first}")
+    refused = refusal(lambda: other.bind(f"tcp://{second}:{port}"))
+    assert refused in (0, zmq.EADDRINUSE)
+    assert bool(refused) == expected
+    takes, _ = claims(parse(f"tcp://{first}:{port}"), bool(first_ipv6))
+    _, minds = claims(parse(f"tcp://{second}:{port}"), bool(second_ipv6))
+    assert bool(takes & minds) == expected
+
+
+def test_a_second_bind_of_an_ipc_path_takes_it_away(make: Open, tmp_path: Path) -> None:
+    first, second, client = make("PULL"), make("PULL"), make("PUSH")
+    first.bind(f"ipc://{tmp_path}/x")
+    second.bind(f"ipc://{tmp_path}/x")
+    client.connect(f"ipc://{tmp_path}/x")
+    client.send(b"who gets it?")
+    assert second.recv() == b"who gets it?"
+
+
+def test_an_abstract_name_and_inproc_are_refused_twice(make: Open, tmp_path: Path) -> None:
+    for endpoint in (f"ipc://@{tmp_path}", "inproc://x"):
+        make("PULL").bind(endpoint)
+        assert refusal(lambda endpoint=endpoint: make("PULL").bind(endpoint)) == zmq.EADDRINUSE

@@ -16,8 +16,8 @@ INSTEAD = {"REP": "ROUTER", "REQ": "DEALER"}
 def rep_or_req_in_device(graph: Graph) -> Iterator[Diagnostic]:
     """A REP must answer before it receives again, and a REQ must be answered before it sends again.
 
-    A device passes on what comes, in no such order. libzmq's own proxy ends with an error at the second message; pyzmq's
-    queue does one request at a time, and stands still for ever once a worker dies with one.
+    A device passes on what comes, in no such order. libzmq's own proxy ends with an error at the second message. ztopo's
+    devices, and pyzmq's queue, do one request at a time, and stand still for ever once a worker is lost with one.
 
     ```ztopo ZT204
     device broker: queue {

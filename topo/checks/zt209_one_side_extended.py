@@ -18,7 +18,8 @@ def one_side_extended(graph: Graph) -> Iterator[Diagnostic]:
     """Subscriptions go against the messages: an XPUB reads them, and an XSUB sends them on to the publishers.
 
     An XSUB opposite a PUB never subscribes to anything, so nothing arrives. An XPUB opposite a SUB reads subscriptions that
-    cannot go anywhere.
+    cannot go anywhere: libzmq's own proxy spins over them, pyzmq's queue ends. ztopo's devices let them lie, and what the SUB
+    subscribes to itself goes through; so with a subscription of its own that is a warning.
 
     ```ztopo ZT209
     device relay: proxy {
@@ -46,6 +47,7 @@ def one_side_extended(graph: Graph) -> Iterator[Diagnostic]:
             if why:
                 yield Diagnostic(
                     code="ZT209",
+                    severity="warning" if plain.option("subscribe") is not None else "error",
                     message=f"subscriptions cannot go through `{device.span.text}`",
                     labels=(Label(plain.type_span, why), Label(extended.type_span, _needs(extended))),
                     notes=("XSUB on one side wants XPUB on the other",),
