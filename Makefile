@@ -43,7 +43,7 @@ check: $(VENV)/developable
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint devcore
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint devcore
 	$(BIN)/python -m mypy.stubtest topo.devcore._core --allowlist tests/stubtest.allow
 	$(BIN)/python -m pytest -q
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import zmq
 from _typeshed import WriteableBuffer
+from typing_extensions import disjoint_base
 
 from topo.devcore.report import Statistics
 
+@disjoint_base
 class Proxy:
     """A device: passes messages between two sockets, each way, until it is told to end.
 

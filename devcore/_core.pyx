@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=True
+# cython: language_level=3, binding=True, auto_pickle=False
 """The forwarding loop: one for every kind of device.
 
 How it works. A device has a frontend and a backend, and two ways: from frontend to backend and from backend to frontend (one
@@ -30,7 +30,7 @@ Nothing here waits for the Python interpreter. Signals interrupt only the sleep,
 interrupted is repeated. All state lies in the Loop, which outlasts the call, so that it can be left and entered again.
 """
 
-from libc.errno cimport EAGAIN, EFAULT, EHOSTUNREACH, EINTR, EINVAL, ENOMEM, ENOTSOCK, errno
+from libc.errno cimport EAGAIN, EFAULT, EHOSTUNREACH, EINTR, EINVAL, ENOMEM, ENOTSOCK
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
@@ -51,10 +51,13 @@ from topo.devcore.signals import SignalPipe, in_main_thread
 
 cdef extern from * nogil:
     """
+    #include <errno.h>
+    #define core_fail(e) (errno = (e))
     #define core_load(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
     #define core_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define core_take(p) __atomic_exchange_n((p), 0, __ATOMIC_ACQ_REL)
     """
+    void set_errno "core_fail" (int error)
     int load_int "core_load" (int *place)
     void store_int "core_store" (int *place, int value)
     int take_int "core_take" (int *place)
@@ -204,7 +207,7 @@ cdef int reserve(Parts *parts) noexcept nogil:
         room = parts.room * 2 if parts.room else FIRST_ROOM
         slots = <Part *>realloc(parts.slots, room * sizeof(Part))
         if slots == NULL:
-            errno = ENOMEM
+            set_errno(ENOMEM)
             return -1
         parts.slots, parts.room = slots, room
     for i in range(parts.tail, room):
@@ -289,10 +292,10 @@ cdef int read_subscriptions(Loop *loop) noexcept nogil:
     """Count the monitor's subscriptions; anything else that arrives there is thrown away."""
     cdef zmq_msg_t msg
     cdef unsigned char *data
-    cdef int n, size = 0
+    cdef int size = 0
     zmq_msg_init(&msg)
     loop.capture.stale = True
-    for n in range(MONITOR_BURST):
+    for _ in range(MONITOR_BURST):
         size = receive(&msg, loop.capture.socket)
         if size < 0:
             break
@@ -396,7 +399,7 @@ cdef int drop_message(Loop *loop, Way *way, uint64_t *count) noexcept nogil:
 cdef int refused(Loop *loop, Way *way, int error, bint first) noexcept nogil:
     """The target did not take a part: drop the message, or keep it in hand."""
     if not first:               # it took the first one, so it is no longer what it was: the context ends
-        errno = error
+        set_errno(error)
         return fail(loop, way.target)
     if error == EHOSTUNREACH:
         return drop_message(loop, way, &way.went.unroutable)
@@ -406,7 +409,7 @@ cdef int refused(Loop *loop, Way *way, int error, bint first) noexcept nogil:
         return -1
     if not_now(error):
         return 0
-    errno = error
+    set_errno(error)
     return fail(loop, way.target)
 
 
@@ -445,7 +448,7 @@ cdef int forward(Loop *loop, Way *way) noexcept nogil:
             if more and fetch(loop, way) < 0:
                 error = zmq_errno()
                 drop_tail(&loop.copies, kept)
-                errno = error
+                set_errno(error)
                 return -1
     if lost:
         way.went.lost += 1
@@ -652,12 +655,14 @@ cdef bint any_stale(Loop *loop) noexcept nogil:
     return loop.frontend.stale or loop.backend.stale or loop.capture.stale or loop.control.stale
 
 
-cdef void all_stale(Loop *loop) noexcept nogil:
-    """Nothing is known of the sockets that there are."""
-    loop.frontend.stale = True
-    loop.backend.stale = loop.backend.socket != NULL
-    loop.capture.stale = loop.capture.socket != NULL
-    loop.control.stale = loop.control.socket != NULL
+cdef void expect_news(Loop *loop, int busy) noexcept nogil:
+    """A loop that does not sleep is told nothing: look at frontend and backend in each turn, at the others from the next on."""
+    if busy > 0:
+        loop.frontend.stale = True
+        loop.backend.stale = loop.backend.socket != NULL
+    if busy > 1:
+        loop.capture.stale = loop.capture.socket != NULL
+        loop.control.stale = loop.control.socket != NULL
 
 
 cdef int until_quiet(Loop *loop, int delay) noexcept nogil:
@@ -694,33 +699,27 @@ cdef Reason sleep(Loop *loop, int timeout) noexcept nogil:
 
 cdef int go_round(Loop *loop) noexcept nogil:
     """Turn until there is a reason to leave, and return it, or -1 with errno and the culprit."""
-    cdef int moved, delay = 1
-    cdef bint once_more = False, slept = True, lied
+    cdef int moved, busy = 2, delay = 1     # busy: turns that moved something since the last sleep
+    cdef bint once_more = False, lied
     cdef Reason reason
-    all_stale(loop)
     while True:
         reason = heed(loop)
         if reason != GO_ON:
             return reason
         loop.counts.turns += 1
+        expect_news(loop, busy)
         if look(loop, &loop.frontend) < 0 or look(loop, &loop.backend) < 0:
             return -1
         moved = pass_on(loop)
-        if moved < 0:
-            return -1
-        if moved and not slept:         # under load the loop does not sleep: look at these all the same
-            loop.capture.stale = loop.capture.socket != NULL
-            loop.control.stale = loop.control.socket != NULL
-        if attend_capture(loop) < 0:
+        if moved < 0 or attend_capture(loop) < 0:
             return -1
         moved |= attend_control(loop)
         if moved < 0:
             return -1
         loop.counts.waiting = 0 if moved else waiting_for(loop)
         publish(loop, state_of(loop))
-        slept = False
         if moved:
-            once_more, delay = False, 1
+            busy, once_more, delay = busy + 1, False, 1
         elif any_stale(loop) and not once_more:
             once_more = True
         else:
@@ -729,14 +728,14 @@ cdef int go_round(Loop *loop) noexcept nogil:
             if reason != GO_ON:
                 return reason
             delay = min(2 * delay, <int>LONGEST_DELAY) if lied else 1
-            once_more, slept = False, True
+            busy, once_more = 0, False
 
 
 # --- what a loop is made of
 
 cdef int open_side(Side *side, void *socket) noexcept nogil:
     """Learn what the loop must know of a socket."""
-    side.socket, side.events, side.stale = socket, 0, True
+    side.socket, side.events, side.stale = socket, 0, False
     if ask(socket, ZMQ_TYPE, &side.type) == 0 and ask(socket, ZMQ_FD, &side.fd) == 0:
         return 0
     return -1
@@ -746,7 +745,7 @@ cdef int set_prefix(zmq_msg_t *msg, const void *data, size_t size) noexcept nogi
     zmq_msg_close(msg)
     if zmq_msg_init_size(msg, size) < 0:
         zmq_msg_init(msg)
-        errno = ENOMEM
+        set_errno(ENOMEM)
         return -1
     memcpy(zmq_msg_data(msg), data, size)
     return 0
@@ -771,7 +770,7 @@ cdef int attach_capture(Loop *loop, void *socket) noexcept nogil:
     if type == ZMQ_PUB or type == ZMQ_XPUB or type == ZMQ_PUSH or type == ZMQ_DEALER or type == ZMQ_PAIR:
         return 0
     loop.capture.socket = NULL
-    errno = EINVAL
+    set_errno(EINVAL)
     return fail(loop, &loop.capture)
 
 
@@ -824,7 +823,7 @@ cdef int run_to_the_end(Loop *loop) noexcept nogil:
         if rc == SIGNALS:
             if loop.ways[0].hand.head != loop.ways[0].hand.tail or loop.ways[1].hand.head != loop.ways[1].hand.tail:
                 continue
-            errno = EINTR
+            set_errno(EINTR)
             return -1
         return rc if rc < 0 else 0
 
@@ -835,7 +834,7 @@ cdef int run_with(void *frontend, void *backend, void *capture, void *control, c
     cdef Counts board
     cdef int rc = 0, error = 0
     if frontend == NULL or backend == NULL:
-        errno = EFAULT
+        set_errno(EFAULT)
         return -1
     open_loop(&loop, <uint64_t *>&board)
     if attach(&loop, frontend, backend, capture, control) < 0:
@@ -849,7 +848,7 @@ cdef int run_with(void *frontend, void *backend, void *capture, void *control, c
         rc = run_to_the_end(&loop)
     error = zmq_errno()
     close_loop(&loop)
-    errno = error
+    set_errno(error)
     return rc
 
 
