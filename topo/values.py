@@ -236,6 +236,19 @@ class Values:
         )
 
     def _call(self, node: tree.Call, numbers: Numbers) -> Given:
+        call: tree.Value = node
+        while isinstance(call, tree.Call):  # a default may be a call again, however often
+            name = self._variable(call, numbers)
+            value = self.environment.get(name)
+            if value is not None:
+                return Given("text", value.encode("utf-8", "surrogateescape"), value)
+            if len(call.arguments) == 1:
+                self._fail(mistakes.unknown_param(call.span, name, (), f"the environment has no {name}"))
+            call = call.arguments[1]
+        return self.given(call, numbers)
+
+    def _variable(self, node: tree.Call, numbers: Numbers) -> str:
+        """The name of the environment variable that a call asks for."""
         if node.name.text != "env":
             self._fail(
                 syntax_error(
@@ -244,15 +257,10 @@ class Values:
             )
         if not 1 <= len(node.arguments) <= 2:
             self._fail(syntax_error(node.span, "env takes the name of a variable, and a default if there is one"))
-        name = self.given(node.arguments[0], numbers)
-        if name.kind != "text":
-            self._fail(syntax_error(node.arguments[0].span, "the name of a variable stands in quotes"))
-        value = self.environment.get(name.shown)
-        if value is not None:
-            return Given("text", value.encode("utf-8", "surrogateescape"), value)
-        if len(node.arguments) == 1:
-            self._fail(mistakes.unknown_param(node.span, name.shown, (), f"the environment has no {name.shown}"))
-        return self.given(node.arguments[1], numbers)
+        first = node.arguments[0]
+        if isinstance(first, tree.Call) or self.given(first, numbers).kind != "text":
+            self._fail(syntax_error(first.span, "the name of a variable stands in quotes"))
+        return self.given(first, numbers).shown
 
     def text(self, node: tree.Text, numbers: Numbers) -> bytes:
         """A quoted text with its escapes and params worked out."""

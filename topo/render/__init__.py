@@ -13,10 +13,13 @@ import msgspec
 
 from topo.source import Span
 
-__all__ = ["FORMAT_VERSION", "Style", "place", "plural", "shown_bytes", "to_json"]
+__all__ = ["FORMAT_VERSION", "LONGEST", "Style", "place", "plural", "shown_bytes", "to_json"]
 
 FORMAT_VERSION = 1
 """Of every JSON document that ztopo writes. Nothing that scripts read changes without it."""
+
+LONGEST = 500
+"""The most cells of a message; the middle of a longer one, which can only quote something absurd, is left out."""
 
 CODES = {
     "bold": "1",

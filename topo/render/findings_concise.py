@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from topo.diagnostic import Diagnostic
-from topo.render import Style
-from topo.text import clean
+from topo.render import LONGEST, Style
+from topo.text import clean, cut
 
 __all__ = ["render"]
 
@@ -20,7 +20,7 @@ def render(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 
 def _line(diagnostic: Diagnostic, style: Style) -> str:
     what = style.paint(f"{diagnostic.severity}[{diagnostic.code}]", "bold", COLORS[diagnostic.severity])
-    said = f"{what}: {clean(diagnostic.message)}"
+    said = f"{what}: {cut(clean(diagnostic.message), LONGEST)}"
     if diagnostic.span is None:
         return said
     start = diagnostic.span.position

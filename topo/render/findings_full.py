@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
-from topo.render import Style
+from topo.render import LONGEST, Style
 from topo.source import Source, Span
-from topo.text import clean, width, wrap
+from topo.text import clean, cut, width, wrap
 
 __all__ = ["render"]
 
@@ -38,7 +38,7 @@ def render(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 def _diagnostic(diagnostic: Diagnostic, style: Style) -> Iterator[str]:
     color = COLORS[diagnostic.severity]
     yield style.paint(f"{diagnostic.severity}[{diagnostic.code}]", "bold", color) + style.paint(
-        ": " + clean(diagnostic.message), "bold"
+        ": " + cut(clean(diagnostic.message), LONGEST), "bold"
     )
     gutter = _gutter(diagnostic)
     for number, (source, labels) in enumerate(_by_source(diagnostic).items()):
