@@ -1,0 +1,225 @@
+"""Measure the core beside pyzmq's monitored_queue, libzmq's proxy and a direct link: `python -m tests.bench core --help`.
+
+Everything runs in processes of its own: the device, and at each end a compiled load generator (`load.c`). The runs of all cores
+are interleaved; shown are medians with the smallest and the largest value. Ratios compare with ztopo. Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import zmq
+from rich.console import Console
+from rich.table import Table
+from zmq.backend.cython import _zmq
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: the sockets of the device and the roles at its two ends."""
+
+    name: str
+    types: tuple[str, str]
+    roles: tuple[str, str]
+    transport: str
+    size: int
+    window: int = 0
+    listened: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One run. Seconds; `share` of the monitor's copies that its subscriber received."""
+
+    rate: float
+    cpu: float
+    p50: float = 0.0
+    p99: float = 0.0
+    share: float = 0.0
+
+
+CASES = [
+    *(
+        Case(f"stream {t} {n} B", ("PULL", "PUSH"), ("push", "pull"), t, n)
+        for t in ("ipc", "tcp")
+        for n in (16, 256, 1024, 65536, 1048576)
+    ),
+    *(Case(f"stream {t} 16 B, listened to", ("PULL", "PUSH"), ("push", "pull"), t, 16, listened=True) for t in ("ipc",)),
+    *(Case(f"publish {t} {n} B", ("XSUB", "XPUB"), ("pub", "sub"), t, n) for t in ("ipc", "tcp") for n in (16, 1024)),
+    *(
+        Case(f"requests {t} {n} B, window {w}", ("ROUTER", "DEALER"), ("ask", "answer"), t, n, w)
+        for t in ("ipc", "tcp")
+        for w in (1, 500)
+        for n in (16, 1024)
+    ),
+]
+CORES = ("ztopo", "pyzmq", "libzmq", "direct")
+
+
+class Load:
+    """A load generator."""
+
+    def __init__(self, stack: ExitStack, command: Sequence[str]) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stack.callback(self._end)
+        assert self._line() == ["ready"], command
+
+    def start(self) -> None:
+        """Let it begin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def result(self) -> list[float]:
+        """Wait until it is done: messages, seconds, seconds of CPU, and maybe p50 and p99."""
+        return [float(word) for word in self._line()]
+
+    def _line(self) -> list[str]:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().split()
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def cpu_of(pid: int) -> float:
+    """The CPU time that a process has used so far."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def measure(core: str, case: Case, messages: int, load: Path, folder: Path) -> Figures:
+    """Run one case once."""
+    endpoints = [f"ipc://{folder}/{name}" if case.transport == "ipc" else f"tcp://127.0.0.1:{_free_port()}" for name in "fbm"]
+    with ExitStack() as stack:
+        device = None
+        if core != "direct":
+            capture = "XPUB" if core in ("ztopo", "python") else "PUB"
+            command = [sys.executable, "-m", "tests.bench.device", core, *case.types, capture, *endpoints]
+            device = Load(stack, command)
+        library = str(_libzmq())
+
+        def at_end(role: str, where: str, endpoint: str) -> Load:
+            return Load(stack, [str(load), library, role, where, endpoint, str(messages), str(case.size), str(case.window)])
+
+        far = at_end(case.roles[1], "connect" if device else "bind", endpoints[1])
+        near = at_end(case.roles[0], "connect", endpoints[0 if device else 1])
+        listener = at_end("listen", "connect", endpoints[2]) if device and case.listened else None
+        time.sleep(0.3)  # until all is connected: no one tells
+        for end in (listener, far):
+            if end:
+                end.start()
+        time.sleep(0.1)
+        begin = cpu_of(device.process.pid) if device else 0.0
+        near.start()
+        if case.window:
+            _, seconds, _busy, p50, p99 = near.result()
+            cpu = (cpu_of(device.process.pid) - begin if device else 0.0) / messages
+            return Figures(messages / seconds, cpu, p50, p99)
+        _, seconds, far_busy = far.result()
+        cpu = cpu_of(device.process.pid) - begin if device else far_busy + near.result()[2]
+        share = listener.result()[0] / messages if listener else 0.0
+        return Figures(messages / seconds, cpu / messages, share=share)
+
+
+def _free_port() -> int:
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        return socket.bind_to_random_port("tcp://127.0.0.1")
+
+
+def _libzmq() -> Path:
+    """The libzmq that pyzmq uses."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if "libzmq" in line:
+            return Path(line.split(maxsplit=5)[5])
+    return Path(str(_zmq.__file__))
+
+
+@contextmanager
+def compiled() -> Iterator[Path]:
+    """The load generator, compiled into a folder that goes away."""
+    with tempfile.TemporaryDirectory() as folder:
+        load = Path(folder) / "load"
+        compiler = shutil.which("cc") or sys.exit("a C compiler is needed")
+        subprocess.run([compiler, "-O2", "-o", load, HERE / "load.c", "-ldl"], check=True)
+        yield load
+
+
+def messages_for(case: Case, scale: float) -> int:
+    """So many that a run takes about a second."""
+    count = 20_000 if case.window == 1 else 150_000 if case.window else 1_000_000 if case.size < 1024 else 300_000
+    return max(200, int(scale * min(count, 3_000_000_000 // case.size)))
+
+
+def show(console: Console, case: Case, runs: dict[str, list[Figures]]) -> None:
+    """A table: ratios first."""
+    table = Table(title=case.name, title_justify="left")
+    for heading in (
+        "core",
+        "rate, of ztopo's",
+        "CPU, of ztopo's",
+        "messages/s",
+        "ns CPU/message",
+        "p50 us",
+        "p99 us",
+        "monitor's share",
+    ):
+        table.add_column(heading, justify="left" if heading == "core" else "right")
+    middle = {
+        core: {key: statistics.median(asdict(run)[key] for run in done) for key in asdict(done[0])} for core, done in runs.items()
+    }
+    own = middle.get("ztopo", next(iter(middle.values())))
+    for core, done in runs.items():
+        figures = middle[core]
+        rates = [run.rate for run in done]
+        table.add_row(
+            core,
+            f"{figures['rate'] / own['rate']:.2f}",
+            f"{figures['cpu'] / own['cpu']:.2f}" if own["cpu"] else "",
+            f"{figures['rate']:,.0f} ({min(rates):,.0f}-{max(rates):,.0f})",
+            f"{figures['cpu'] * 1e9:.0f} ({min(r.cpu for r in done) * 1e9:.0f}-{max(r.cpu for r in done) * 1e9:.0f})",
+            f"{figures['p50'] * 1e6:.1f}" if case.window else "",
+            f"{figures['p99'] * 1e6:.1f}" if case.window else "",
+            f"{figures['share']:.0%}" if case.listened else "",
+        )
+    console.print(table)
+
+
+def run(arguments: Sequence[str] = ()) -> None:
+    """Measure, show, and write a file."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench core", description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--scale", type=float, default=1.0, help="more or fewer messages")
+    parser.add_argument("--only", default="", help="the cases whose name contains this")
+    parser.add_argument("--cores", default=",".join(CORES), help="of " + ", ".join((*CORES, "python")))
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    chosen = parser.parse_args(arguments)
+    console = Console(width=150)
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    with compiled() as load:
+        for case in (case for case in CASES if chosen.only in case.name):
+            runs: dict[str, list[Figures]] = {core: [] for core in chosen.cores.split(",")}
+            for _ in range(chosen.runs):
+                for core, done in runs.items():
+                    with tempfile.TemporaryDirectory() as folder:
+                        done.append(measure(core, case, messages_for(case, chosen.scale), load, Path(folder)))
+            show(console, case, runs)
+            results[case.name] = {core: [asdict(run) for run in done] for core, done in runs.items()}
+    if chosen.json:
+        machine = {"machine": platform.machine(), "system": platform.platform(), "python": platform.python_version()}
+        versions = {"pyzmq": zmq.__version__, "libzmq": zmq.zmq_version()}
+        chosen.json.write_text(json.dumps({**machine, **versions, "cases": results}, indent=1))
