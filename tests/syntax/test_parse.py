@@ -117,9 +117,10 @@ def test_a_word_that_is_nearly_right_is_proposed() -> None:
     assert mistake("ztopo 1\ndevcie a: queue { }")[3] == ("did you mean `device`?",)
 
 
-def test_deep_nesting_is_a_mistake_like_any_other() -> None:
-    _, said = parse(Source("ztopo 1\n" + "process a { " * 100_000))
-    assert [d.code for d in said] == ["ZT001", "ZT001"]
+@pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ "])
+def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
+    _, said = parse(Source("ztopo 1\n" + deep * 100_000))
+    assert [(d.code, d.message) for d in said] == [("ZT001", "blocks stand in blocks more than 16 deep")]
 
 
 @given(any_texts)

@@ -22,7 +22,19 @@ from topo.syntax import mistakes, tree
 from topo.syntax.grammar import load
 from topo.syntax.recover import recover
 
-__all__ = ["parse"]
+__all__ = ["parse", "tokens"]
+
+
+MOST_DEPTH = 16
+"""How deep blocks may stand in blocks; what the language has use for is four."""
+
+
+class TooDeep(Exception):
+    """Blocks stand too deep in blocks; `span` is the brace at which that was noticed."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self.span = span
 
 
 _one_at_a_time = RLock()  # a compiled grammar has one Build, which belongs to one text at a time
@@ -45,12 +57,32 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
             except UnexpectedInput:
                 build.begin(source)
                 file, said = recover(source, parser)
+        except TooDeep as deep:
+            everything = Span(source, 0, len(source.text) + 1)
+            file = tree.File(source, (), (everything,))
+            said = [mistakes.syntax_error(deep.span, f"blocks stand in blocks more than {MOST_DEPTH} deep")]
         finally:
             build.end()
     return file, [*_check_version(file, fragment), *said]
 
 
+def tokens(source: Source) -> list[Token]:
+    """The tokens of a right text, with its comments among them, in the order of their places.
+
+    Raises lark.exceptions.UnexpectedCharacters where no token begins.
+    """
+    with _one_at_a_time:
+        build, parser = _parser()
+        build.begin(source)
+        try:
+            return sorted([*parser.lex(source.text), *build.comments], key=lambda t: t.start_pos or 0)
+        finally:
+            build.end()
+
+
 def _check_version(file: tree.File, fragment: bool) -> list[Diagnostic]:
+    if file.doubtful and file.doubtful[0].start == 0:
+        return []  # the first statement could not be read, which has been said
     first = file.statements[0] if file.statements else None
     if isinstance(first, tree.Version):
         if first.number.text == str(mistakes.LANGUAGE_VERSION):
@@ -83,20 +115,37 @@ class Build(Transformer[Token, Any]):
         super().__init__()
         self.source = Source("")
         self.docs: dict[int, str] = {}
+        self.comments: list[Token] = []
+        self.depth = 0
 
     def begin(self, source: Source) -> None:
         """Start with a source."""
         self.source = source
         self.docs = {}
+        self.comments = []
+        self.depth = 0
 
     def end(self) -> None:
         """Let go of the source."""
         self.begin(Source(""))
 
     def comment(self, token: Token) -> Token:
-        """See a comment go by; keep it if it is a doc comment."""
+        """See a comment go by, and keep it."""
+        self.comments.append(token)
         if token.startswith("##"):
             self.docs[token.line or 0] = token[2:].strip()
+        return token
+
+    def opening(self, token: Token) -> Token:
+        """See a block begin."""
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise TooDeep(self.at(token))
+        return token
+
+    def closing(self, token: Token) -> Token:
+        """See a block end."""
+        self.depth = max(0, self.depth - 1)
         return token
 
     def doc(self, first: Token) -> str:
@@ -267,4 +316,4 @@ def _spec_parts(spec: tree.SocketSpec) -> list[tree.Name | tree.Clause]:
 @lru_cache(maxsize=1)
 def _parser() -> tuple[Build, Lark]:
     build = Build()
-    return build, load("ztopo.lark", build, {"COMMENT": build.comment})
+    return build, load("ztopo.lark", build, {"COMMENT": build.comment, "LBRACE": build.opening, "RBRACE": build.closing})

@@ -1,0 +1,92 @@
+"""`ztopo fmt`: write files in the one style."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from topo.cli import Exit, Refusal, color_option, files_argument, out, report, say, source_of
+
+if TYPE_CHECKING:
+    from topo.source import Source
+
+aliases = ("format",)
+
+
+@click.command()
+@files_argument
+@click.option("--check", is_flag=True, help="Write nothing; end with 1 if a file would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+@color_option
+def command(files: tuple[str, ...], check: bool, diff: bool, color: str) -> Exit:
+    """Write files in the one style, in place; `-` is standard input, written to standard output.
+
+    It has no options of style, keeps every comment, and never changes what a file means. A file with errors is left as it is.
+    Ends with 1 if a file has errors, or, with --check, would change.
+    """
+    from topo.diagnostic import Diagnostic, has_errors
+    from topo.syntax.format import format
+    from topo.zeromq.kinds import KINDS
+
+    usual = {kind.name: {"in": kind.in_type, "out": kind.out_type, "monitor": kind.monitor_type} for kind in KINDS.values()}
+    worst = Exit.DONE
+    for file in dict.fromkeys(files):
+        try:
+            source = source_of(file)
+        except Refusal as refusal:
+            say(f"error: {refusal.format_message()}")
+            worst = Exit.USAGE
+            continue
+        text, said = (None, [source]) if isinstance(source, Diagnostic) else format(source, usual)
+        if text is None or isinstance(source, Diagnostic) or has_errors(said):
+            report(said, color)
+            say(f"{file} is left as it is")
+            worst = max(worst, Exit.FINDINGS)
+            continue
+        text = text.replace("\n", "\r\n") if "\r\n" in source.text else text
+        changed = text != source.text
+        if diff:
+            out(_difference(source, text))
+        if check or diff:
+            if changed and check:
+                say(f"{file} would change")
+                worst = max(worst, Exit.FINDINGS)
+        elif file == "-":
+            out(text)
+        elif changed:
+            _replace(source, text)
+            say(f"{file} is formatted")
+    return worst
+
+
+def _difference(source: Source, text: str) -> str:
+    before, after = source.text.splitlines(keepends=True), text.splitlines(keepends=True)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n"
+        for line in difflib.unified_diff(before, after, source.name, f"{source.name} (formatted)")
+    )
+
+
+def _replace(source: Source, text: str) -> None:
+    """Put the new text in the file's place at once, so that nobody ever finds half a file there."""
+    assert source.path is not None
+    path = Path(source.path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(handle, "w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            os.chmod(temporary, path.stat().st_mode & 0o7777)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise Refusal(f"cannot write {source.name}: {error.strerror}") from error
