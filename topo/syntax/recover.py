@@ -21,7 +21,6 @@ from typing import Any
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
-from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
@@ -54,7 +53,7 @@ class _Reading:
         self.lost: set[str] = set()
         self.at_characters: list[int] = []
         self.tokens = [*self._tokens(parser), Token("$END", "", len(source.text), end_pos=len(source.text))]
-        self.parser: InteractiveParser = parser.parse_interactive("")
+        self.parser: Any = parser.parse_interactive("")  # an InteractiveParser, whose methods have no types
         self.begins: list[tuple[int, Any]] = [(0, self._state())]
         """For each open block, the text's own first: where its present statement begins, and the parser's state there."""
         self.opened: list[Token] = []
