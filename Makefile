@@ -18,21 +18,27 @@ help:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Built again when the core or the project file changes.
-CORE := $(wildcard devcore/*.pyx devcore/*.pxd devcore/*.h)
+# Built again when the core or the project file changes. What is installed for more serves for less.
+CORE    := $(wildcard devcore/*.pyx devcore/*.pxd devcore/*.h)
+SOURCES := $(BIN)/python pyproject.toml $(CORE)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-$(VENV)/installed: $(BIN)/python pyproject.toml $(CORE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/installed: $(SOURCES)
+	@echo "Building ztopo and installing it in $(VENV) ..."
+	@$(INSTALL) .
 	@touch $@
 
-$(VENV)/testable: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $@
+$(VENV)/testable: $(SOURCES)
+	@echo "Building ztopo and installing it in $(VENV), with what the tests need ..."
+	@$(INSTALL) '.[test]'
+	@touch $(VENV)/installed $@
 
-$(VENV)/developable: $(VENV)/testable
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+$(VENV)/developable: $(SOURCES)
+	@echo "Building ztopo and installing it in $(VENV), with all that make check needs ..."
+	@$(INSTALL) '.[dev]'
+	@touch $(VENV)/installed $(VENV)/testable $@
 
+# ztopo ends with 0 on Ctrl-C, so make has no error to report before it ends by the signal itself.
 up: $(VENV)/installed
 	@$(BIN)/ztopo up examples/request_broker.ztopo
 
