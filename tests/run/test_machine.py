@@ -226,6 +226,14 @@ def test_one_wish_during_the_stop_after_a_failure_is_not_a_second_one() -> None:
     assert history.machine.phase == "stopping"
 
 
+def test_only_one_who_insists_kills() -> None:
+    history = History()
+    history.running()
+    history.hear(StopAsked("SIGHUP"))
+    assert history.hear(StopAsked("nobody reads the output", insists=False)) == []
+    assert history.machine.phase == "stopping"
+
+
 def test_a_start_that_takes_too_long_fails() -> None:
     history = History()
     history.hear(Started(HOST, 1), Bound("a", {}), Bound("b", {}))

@@ -49,6 +49,7 @@ class Progress:
         self._killing = False
         self._devices = {d.name: d for d in plan.devices}
         self._apps = {a.name: a for a in plan.apps}
+        self._host_of = {d.name: host.name for host in plan.hosts for d in host.devices}
         names = (*self._devices, *self._apps)
         self._column = min(max(map(width, names), default=0), WIDEST_NAME)
         self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
@@ -116,8 +117,8 @@ class Progress:
 
     def _ready(self, name: str) -> None:
         device = self._devices[name]
-        pid = f"process {self._pids[name]}, " if name in self._pids else ""
-        self._line(name, "ready", pid + device.place.where, "green")
+        pid = self._pids[self._host_of[name]]
+        self._line(name, "ready", f"process {pid}, {device.place.where}", "green")
         for socket in device.sockets:
             side = socket.id.rpartition(".")[2]
             for address in self._bound[name].addresses.get(socket.id, ()):

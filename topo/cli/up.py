@@ -84,7 +84,7 @@ def _run(compilation: Compilation, color: str) -> Exit:
 
     assert compilation.graph is not None
     plan = make_plan(compilation)
-    progress = Progress(plan, color, lambda: supervisor.post(StopAsked("nobody reads the output any more")))
+    progress = Progress(plan, color, lambda: supervisor.post(StopAsked("nobody reads the output any more", insists=False)))
     supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
     with _signals(supervisor):
         return Exit(supervisor.run().code)

@@ -163,9 +163,10 @@ class TimeOver(msgspec.Struct, frozen=True):
 
 
 class StopAsked(msgspec.Struct, frozen=True):
-    """Somebody wants it to end; asked once more, at once."""
+    """Somebody wants it to end. Asked once more by one who insists, it ends at once."""
 
     by: str
+    insists: bool = True
 
 
 class ReloadAsked(msgspec.Struct, frozen=True):

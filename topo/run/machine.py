@@ -230,7 +230,7 @@ class Machine:
         """The signals that we have sent."""
         self.stage = -1
         self.wishes = 0
-        """How often somebody wanted it to stop."""
+        """How often somebody insisted on its end."""
         self.acts: list[Act] = []
 
     # From outside
@@ -275,8 +275,8 @@ class Machine:
                 self._move(self._lives(name), name, "gone")
             case StarterLost():
                 self._starter_lost(event)
-            case StopAsked(by):
-                self._stop_asked(by)
+            case StopAsked(by, insists):
+                self._stop_asked(by, insists)
             case TimeOver():
                 self._time_over(event)
         return self._settle()
@@ -339,11 +339,11 @@ class Machine:
         self.acts.append(Report(event, names))
         self._go("failure")
 
-    def _stop_asked(self, by: str) -> None:
-        self.wishes += 1
+    def _stop_asked(self, by: str, insists: bool) -> None:
+        self.wishes += insists
         if self._go("stop asked"):
             self.acts.append(SayWhy(by))
-        elif self.wishes > 1 and self._go("forced"):
+        elif insists and self.wishes > 1 and self._go("forced"):
             self.code = 130
             self.acts.append(SayWhy(by))
             for name in self._left():

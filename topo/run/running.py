@@ -80,7 +80,6 @@ class Running:
         self._error = error
         self._begun = threading.Event()
         self._ended = threading.Event()
-        self._asked = False
         self._outcome: Outcome | None = None
         self._raised: BaseException | None = None
         self._addresses: Mapping[str, tuple[str, ...]] = {}
@@ -145,9 +144,7 @@ class Running:
         for owner, socket in self._sockets:
             if owner == threading.get_ident():
                 socket.close()
-        if not self._asked:
-            self._asked = True
-            self._supervisor.post(StopAsked("stop"))
+        self._supervisor.post(StopAsked("stop", insists=False))
         ended = self._ended.wait(timeout)
         if ended:
             self._thread.join()

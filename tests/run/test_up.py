@@ -1,0 +1,632 @@
+"""`ztopo up`, with real processes and real sockets. Each test waits for what is said, never for time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.run.conftest import ZTOPO, Up, World, wait_for_end
+
+Ends = Callable[[Up, int], None]
+
+QUEUE = """
+device broker: queue {{
+    run {placement}
+    in      ROUTER bind tcp://127.0.0.1:*
+    out     DEALER bind tcp://*:*
+    monitor PUB    bind ipc://broker.monitor {{ prefix "<", ">" }}
+}}
+app client: REQ connect broker.in {{ run "python client.py" }}
+app worker: REP connect broker.out {{ run "python worker.py" }}
+app watcher: SUB connect broker.monitor {{ subscribe ""; run "python watcher.py" }}
+"""
+
+CLIENT = """
+import itertools, os, threading, zmq
+socket = zmq.Context.instance().socket(zmq.REQ)
+socket.connect(os.environ["ZTOPO_CLIENT"])
+for number in itertools.count():
+    socket.send_string(str(number))
+    print("answer", socket.recv_string())
+    threading.Event().wait(0.01)
+"""
+
+WORKER = """
+import os, zmq
+socket = zmq.Context.instance().socket(zmq.REP)
+socket.connect(os.environ["ZTOPO_WORKER"])
+while True:
+    socket.send_string(str(int(socket.recv_string()) * 2))
+"""
+
+WATCHER = """
+import os, zmq
+socket = zmq.Context.instance().socket(zmq.SUB)
+socket.subscribe("")
+socket.connect(os.environ["ZTOPO_WATCHER"])
+while True:
+    print("seen", socket.recv_multipart()[0].decode())
+"""
+
+SLEEPER = "python -c 'import signal; print(\"there\"); signal.pause()'"
+"""An app that does nothing until it is told to end."""
+
+STUBBORN = "python -c 'import signal; signal.signal(15, signal.SIG_IGN); print(\"there\"); [signal.pause() for _ in range(99)]'"
+"""An app that does not end when it is told to."""
+
+
+def app(name: str, command: str) -> str:
+    escaped = command.replace('"', '\\"')
+    return f'app {name} {{ run "{escaped}" }}\n'
+
+
+def queue(world: World, placement: str = "process") -> None:
+    world.write("client.py", CLIENT)
+    world.write("worker.py", WORKER)
+    world.write("watcher.py", WATCHER)
+    world.topology(QUEUE.format(placement=placement))
+
+
+@contextmanager
+def listener(family: int, address: str | tuple[str, int]) -> Iterator[socket.socket]:
+    """Somebody else who listens."""
+    with socket.socket(family) as held:
+        held.bind(address)
+        held.listen()
+        yield held
+
+
+# What runs
+
+
+@pytest.mark.parametrize("placement", ["thread", "process"])
+def test_requests_are_answered_through_a_device_and_seen_by_its_monitor(world: World, ends_well: Ends, placement: str) -> None:
+    queue(world, placement)
+    up = world.up("t.ztopo")
+    up.wait_for(r"^broker +ready +process \d+, t\.ztopo:5$")
+    up.wait_for(r"^ +in +tcp://127\.0\.0\.1:[1-9]\d*$")
+    up.wait_for(r"^ +out +tcp://0\.0\.0\.0:[1-9]\d*$")
+    up.wait_for(rf"^ +monitor +ipc://{world.folder}/broker\.monitor$")
+    up.wait_for(r"^t is ready: 1 device, 3 apps; Ctrl-C stops it$")
+    seen = {"client", "watcher <", "watcher >"}
+    while seen:
+        line = up.lines.next()
+        assert line is not None, up.text
+        name, _, said = line.partition("|")
+        seen -= {name.strip() if "answer" in said else f"{name.strip()} {said[-1:]}"}
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_it_is_ready_before_any_app_starts(world: World, ends_well: Ends) -> None:
+    queue(world)
+    up = world.up("t.ztopo")
+    up.wait_for("is ready")
+    assert "started" not in up.text
+    up.wait_for("^client +started")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_devices_reach_each_other_whatever_their_processes_and_ports(world: World, ends_well: Ends) -> None:
+    world.write(
+        "push.py", "import os, zmq\ns = zmq.Context().socket(zmq.PUSH)\ns.connect(os.environ['ZTOPO_SOURCE'])\ns.send(b'x')\n"
+    )
+    world.write(
+        "pull.py",
+        "import os, zmq\ns = zmq.Context().socket(zmq.PULL)\ns.connect(os.environ['ZTOPO_SINK'])\nprint('got', s.recv())\n",
+    )
+    world.topology(
+        """
+device one: streamer { in PULL bind tcp://127.0.0.1:*; out PUSH bind inproc://between }
+device two: streamer { in PULL connect one.out; out PUSH bind ipc://*}
+device three: streamer { run process; in PULL connect two.out; out PUSH bind tcp://*:* }
+app source: PUSH connect one.in { run "python push.py" }
+app sink: PULL connect three.out { run "python pull.py" }
+"""
+    )
+    up = world.up()
+    up.wait_for(r"^sink +\| got b'x'$")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_nothing_left_to_run_is_a_good_end(world: World, ends_well: Ends) -> None:
+    world.topology(app("one", "python -c 'print(1)'") + app("two", "python -c 'print(2)'"))
+    up = world.up("t.ztopo")
+    ends_well(up, 0)
+    assert {"one | 1", "two | 2"} <= set(up.text.splitlines())
+
+
+def test_an_app_that_ends_with_0_is_done_and_the_rest_goes_on(world: World, ends_well: Ends) -> None:
+    queue(world)
+    world.topology(QUEUE.format(placement="thread") + app("other", "python -c pass"))
+    up = world.up("t.ztopo")
+    up.wait_for_all(r"^other +done +t\.ztopo:14$", r"^client +\| answer")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+# Apps
+
+
+def test_an_app_finds_its_sockets_and_its_surroundings(world: World, ends_well: Ends) -> None:
+    world.write(
+        "look.py",
+        """
+import os, shutil, sys
+for name in sorted(os.environ):
+    if name.startswith("ZTOPO_") and name != "ZTOPO_TEST_MARK" and name != "ZTOPO_CORE":
+        print(name, os.environ[name])
+print("arguments", sys.argv[1:])
+print("folder", os.getcwd())
+print("python", shutil.which("python"))
+print("unbuffered", os.environ["PYTHONUNBUFFERED"])
+print("leader", os.getsid(0) == os.getpid() == os.getpgrp())
+print("input", sys.stdin.read() == "")
+""",
+    )
+    world.topology(
+        """
+device relay: forwarder {
+    in  XSUB bind tcp://127.0.0.1:*
+    out XPUB bind tcp://*:7777 ipc://relay.out
+}
+app look {
+    run "python look.py 'two words' $HOME | cat"
+    socket all-news: PUB connect relay.in
+    socket both: SUB bind tcp://127.0.0.1:7801, ipc://both { subscribe "" }
+    socket mixed: DEALER bind inproc://x connect tcp://127.0.0.1:7802
+}
+""".replace(":7777 ipc", ":7777, ipc")
+    )
+    up = world.up("t.ztopo")
+    address = up.wait_for(r"^ +in +(tcp://127\.0\.0\.1:\d+)$")[1]
+    up.wait_for(rf"ZTOPO_ALL_NEWS {address}$")
+    up.wait_for(rf"ZTOPO_BOTH tcp://127\.0\.0\.1:7801 ipc://{world.folder}/both$")
+    up.wait_for(r"ZTOPO_MIXED inproc://x tcp://127\.0\.0\.1:7802$")
+    up.wait_for(r"arguments \['two words', '\$HOME', '\|', 'cat'\]$")
+    up.wait_for(rf"folder {world.folder}$")
+    up.wait_for(rf"python {Path(sys.executable).parent}/python$")
+    up.wait_for("unbuffered 1$")
+    up.wait_for("leader True$")
+    up.wait_for("input True$")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_output_is_passed_on_whatever_it_is(world: World, ends_well: Ends) -> None:
+    world.write(
+        "odd.py",
+        r"""
+import sys
+out = sys.stdout.buffer
+out.write(b"\xff caf\xc3\xa9\r\n")
+out.write(b"a" * 8192 + "é".encode() * 3 + b"\n")
+out.flush()
+print("to stderr", file=sys.stderr)
+out.write(b"no end")
+""",
+    )
+    world.topology(app("odd", "python odd.py"))
+    up = world.up("t.ztopo")
+    ends_well(up, 0)
+    lines = [line for line in up.text.splitlines() if line.startswith("odd ") and "process" not in line]
+    assert lines[:3] == ["odd | \\xff café", "odd | " + "a" * 8192, "odd + ééé"]
+    assert lines[3:5] == ["odd | to stderr", "odd | no end"]
+
+
+def test_the_command_finds_its_files_beside_the_topology(world: World, ends_well: Ends) -> None:
+    script = world.write("here.sh", "#!/bin/sh\necho I am here\n")
+    script.chmod(0o755)
+    world.topology(app("here", "./here.sh"))
+    up = world.up("files/t.ztopo", cwd=world.folder.parent)
+    up.wait_for(r"^here \| I am here$")
+    ends_well(up, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("no-such-command --at all", "no-such-command: No such file or directory"),
+        ("./plain.txt", "./plain.txt: Permission denied"),
+        ("./headless", "./headless: Exec format error"),
+    ],
+)
+def test_a_command_that_cannot_be_started_stops_the_start(world: World, ends_well: Ends, command: str, why: str) -> None:
+    world.write("plain.txt", "x")
+    world.write("headless", "echo x\n").chmod(0o755)
+    world.topology(app("before", SLEEPER) + app("bad", command))
+    up = world.up("t.ztopo")
+    ends_well(up, 1)
+    assert f"error[ZT905]: `bad` cannot be started: {why}" in up.text
+    assert "--> t.ztopo:5:" in up.text
+
+
+def test_an_app_that_fails_stops_everything(world: World, ends_well: Ends) -> None:
+    world.topology(app("other", SLEEPER) + app("bad", "python -c 'print(1); raise SystemExit(3)'"))
+    up = world.up("t.ztopo")
+    ends_well(up, 1)
+    assert "error[ZT906]: `bad` ended with exit code 3" in up.text
+    assert "--> t.ztopo:5:" in up.text
+    assert up.text.index("bad   | 1") < up.text.index("ZT906")
+
+
+def test_an_app_that_is_killed_has_failed(world: World, ends_well: Ends) -> None:
+    world.topology(app("other", SLEEPER))
+    up = world.up("t.ztopo")
+    os.kill(up.pid_of("other"), signal.SIGKILL)
+    ends_well(up, 1)
+    assert "error[ZT906]: `other` was killed by SIGKILL" in up.text
+
+
+def test_what_an_app_leaves_behind_is_ended(world: World, ends_well: Ends) -> None:
+    world.write(
+        "parent.py",
+        """
+import subprocess, sys
+wait = [sys.executable, "-c", "import signal; print('there', flush=True); signal.pause()"]
+for daemon in (False, True):
+    child = subprocess.Popen(wait, stdout=subprocess.PIPE, start_new_session=daemon)
+    child.stdout.readline()
+    print("child", child.pid)
+""",
+    )
+    world.topology(app("parent", "python parent.py"))
+    up = world.up("t.ztopo")
+    ends_well(up, 0)
+
+
+# Stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_in_order_with_0(world: World, ends_well: Ends, number: signal.Signals) -> None:
+    world.write(
+        "told.py",
+        """
+import signal, sys
+def end(*_):
+    print("told to end")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("there")
+signal.pause()
+""",
+    )
+    world.topology(
+        """
+device relay: streamer { in PULL bind tcp://127.0.0.1:*; out PUSH bind tcp://127.0.0.1:* }
+app last: PULL connect relay.out { run "python told.py" }
+app first: PUSH connect relay.in { run "python told.py" }
+"""
+    )
+    up = world.up("t.ztopo")
+    up.wait_for_all(r"^first +\| there", r"^last +\| there")
+    up.process.send_signal(number)
+    up.wait_for(f"^stopping: {number.name}$")
+    up.wait_for(r"^first +\| told to end")
+    up.wait_for(r"^relay +stopped +0 messages received, 0 sent")
+    up.wait_for(r"^last +\| told to end")
+    ends_well(up, 0)
+
+
+def test_a_second_signal_ends_it_at_once_with_130(world: World, ends_well: Ends) -> None:
+    world.topology(app("stubborn", STUBBORN))
+    up = world.up("t.ztopo")
+    up.wait_for(r"\| there")
+    up.interrupt()
+    up.wait_for("^stopping: SIGINT$")
+    up.interrupt()
+    up.wait_for("^killing everything: SIGINT$")
+    ends_well(up, 130)
+
+
+def test_who_is_still_busy_is_said_and_then_killed(world: World, ends_well: Ends) -> None:
+    world.topology(app("stubborn", STUBBORN))
+    up = world.up("t.ztopo")
+    pid = up.pid_of("stubborn")
+    up.wait_for(r"\| there")
+    up.interrupt()
+    up.wait_for(rf"^still busy: stubborn \(process {pid}\)$")
+    ends_well(up, 0)
+    assert f"warning[ZT907]: `stubborn` (process {pid}) did not end within 5 s and is killed" in up.text
+
+
+def test_a_second_up_of_the_same_topology_is_refused(world: World, ends_well: Ends) -> None:
+    world.topology(app("there", SLEEPER))
+    up = world.up("t.ztopo")
+    up.wait_for(r"\| there")
+    second = world.up("t.ztopo")
+    assert second.end() == 1
+    assert f"error[ZT908]: `t` runs already, in process {up.process.pid}" in second.text
+    assert f"started from {world.folder}/t.ztopo" in second.text
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_a_lock_that_is_left_over_is_no_obstacle(world: World, ends_well: Ends) -> None:
+    world.topology(app("there", SLEEPER))
+    up = world.up("t.ztopo")
+    up.wait_for(r"\| there")
+    up.process.kill()
+    world.wait_until_empty()
+    assert (world.runtime / "ztopo" / "t" / "lock").exists()
+    again = world.up("t.ztopo")
+    again.wait_for(r"\| there")
+    again.interrupt()
+    ends_well(again, 0)
+
+
+def test_nobody_reading_its_output_is_a_reason_to_stop(world: World) -> None:
+    world.topology(app("talker", "python -c 'while True: print(1)'"))
+    read, write = os.pipe()
+    up = subprocess.Popen(
+        [*ZTOPO, "up", "t.ztopo"], cwd=world.folder, env=world.environment, stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    try:
+        os.read(read, 1)
+        os.close(read)
+        _, said = up.communicate(timeout=30)
+    finally:
+        up.kill()
+        up.wait()
+    assert "stopping: nobody reads the output any more" in said
+    assert up.returncode == 0
+    assert world.processes() == []
+
+
+# What takes an address
+
+
+def test_a_taken_port_stops_the_start(world: World, ends_well: Ends) -> None:
+    with listener(socket.AF_INET, ("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        world.topology(
+            f"device relay: streamer {{\n    in PULL bind tcp://127.0.0.1:*\n    out PUSH bind tcp://*:{port}\n}}\n"
+            + app("never", SLEEPER)
+        )
+        up = world.up("t.ztopo")
+        ends_well(up, 1)
+    assert f"error[ZT901]: `relay.out` cannot bind tcp://*:{port}: Address already in use" in up.text
+    assert "--> t.ztopo:6:19" in up.text
+    assert f"held by process {os.getpid()}" in up.text
+    assert "t was not started: nothing of it is left" in up.text
+    assert "there" not in up.text
+
+
+def test_a_taken_ipc_path_stops_the_start_and_stays_with_its_owner(world: World) -> None:
+    world.topology("device relay: streamer {\n    in PULL bind ipc://taken\n    out PUSH bind tcp://127.0.0.1:*\n}\n")
+    path = str(world.folder / "taken")
+    with listener(socket.AF_UNIX, path) as held:
+        up = world.up("t.ztopo")
+        assert up.end() == 1
+        assert f"error[ZT901]: `relay.in` cannot bind ipc://{path}: Address already in use" in up.text
+        assert "--> t.ztopo:5:18" in up.text
+        assert f"held by process {os.getpid()}" in up.text
+        held.accept()[0].close()  # that was ztopo, looking
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            held.accept()[0].close()
+    assert world.processes() == []
+
+
+def test_a_dead_socket_file_is_removed(world: World, ends_well: Ends) -> None:
+    world.topology("device relay: streamer {\n    in PULL bind ipc://dead\n    out PUSH bind tcp://127.0.0.1:*\n}\n")
+    with listener(socket.AF_UNIX, str(world.folder / "dead")):
+        pass
+    assert (world.folder / "dead").is_socket()
+    up = world.up("t.ztopo")
+    up.wait_for("is ready")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_a_file_that_is_no_socket_is_left_alone(world: World, ends_well: Ends) -> None:
+    precious = world.write("precious", "not to be lost")
+    world.topology("device relay: streamer {\n    in PULL bind ipc://precious\n    out PUSH bind tcp://127.0.0.1:*\n}\n")
+    up = world.up("t.ztopo")
+    ends_well(up, 1)
+    assert "a file that is no socket is there" in up.text
+    assert precious.read_text() == "not to be lost"
+
+
+def test_a_folder_that_is_not_there_is_named(world: World, ends_well: Ends) -> None:
+    world.topology("device relay: streamer {\n    in PULL bind ipc://no/such\n    out PUSH bind tcp://127.0.0.1:*\n}\n")
+    up = world.up("t.ztopo")
+    ends_well(up, 1)
+    assert f"there is no folder {world.folder}/no" in up.text
+
+
+# What dies
+
+
+def test_a_killed_process_device_is_said_at_once_and_stops_the_rest(world: World, ends_well: Ends) -> None:
+    queue(world)
+    up = world.up("t.ztopo")
+    pid = up.pid_of("broker")
+    up.wait_for(r"^client +\| answer")
+    os.kill(pid, signal.SIGKILL)
+    up.wait_for(r"^error\[ZT904\]: the process of `broker` was killed by SIGKILL$")
+    up.wait_for(r"--> t\.ztopo:5:8")
+    up.wait_for(rf"lived in process {pid}")
+    up.wait_for("^stopping everything else$")
+    ends_well(up, 1)
+
+
+def test_a_killed_thread_host_names_its_devices(world: World, ends_well: Ends) -> None:
+    streamer = "device {}: streamer {{ in PULL bind tcp://127.0.0.1:*; out PUSH bind ipc://{} }}\n"
+    world.topology(streamer.format("one", "one.out") + streamer.format("two", "two.out"))
+    up = world.up("t.ztopo")
+    pid = up.pid_of("one")
+    up.wait_for("is ready")
+    os.kill(pid, signal.SIGSEGV)
+    ends_well(up, 1)
+    assert "error[ZT904]: the process of `one`, `two` was killed by SIGSEGV" in up.text
+
+
+def test_devices_leave_signals_to_their_supervisor(world: World, ends_well: Ends) -> None:
+    queue(world)
+    up = world.up("t.ztopo")
+    pid = up.pid_of("broker")
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        os.kill(pid, number)
+    up.wait_for(r"^client +\| answer")
+    up.interrupt()
+    ends_well(up, 0)
+
+
+def test_nothing_outlives_a_killed_ztopo(world: World) -> None:
+    queue(world)
+    world.topology(
+        QUEUE.format(placement="process")
+        + app("stubborn", STUBBORN)
+        + "device other: proxy { in PAIR bind inproc://a; out PAIR bind inproc://b }\n"
+    )
+    up = world.up("t.ztopo")
+    up.wait_for_all(r"^client +\| answer", r"^stubborn +\| there")
+    assert len(world.processes()) == 8  # ztopo, its starter, two workers, four apps
+    up.process.kill()
+    world.wait_until_empty()
+
+
+def test_nothing_outlives_a_killed_starter(world: World, ends_well: Ends) -> None:
+    queue(world)
+    up = world.up("t.ztopo")
+    broker = up.pid_of("broker")
+    up.wait_for(r"^client +\| answer")
+    starter = int(Path(f"/proc/{broker}/stat").read_text().rpartition(")")[2].split()[1])
+    assert starter != up.process.pid
+    os.kill(starter, signal.SIGKILL)
+    up.wait_for(r"^error\[ZT911\]: the process that starts all others has ended")
+    assert up.end() == 1
+    world.wait_until_empty()
+
+
+def test_a_process_that_does_not_come_to_life_does_not_hang_the_end(world: World, ends_well: Ends) -> None:
+    queue(world)
+    up = world.up("t.ztopo")
+    broker = up.pid_of("broker")
+    up.wait_for(r"^client +\| answer")
+    os.kill(broker, signal.SIGSTOP)
+    up.interrupt()
+    up.wait_for("^still busy: broker")
+    up.interrupt()
+    ends_well(up, 130)
+    wait_for_end(broker)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("device broker: queue { in ROUTER bind tcp://127.0.0.1:*; out ROUTER bind tcp://127.0.0.1:* }", 78, "ZT202"),
+        ("device broker queue", 78, "error["),
+        ("app client: PUSH connect tcp://127.0.0.1:1 { run inside }", 78, "error[ZT910]: `client` runs inside an application"),
+        ("device a: streamer { restart never; in PULL bind inproc://a; out PUSH bind inproc://b }", 78, "restart"),
+    ],
+)
+def test_an_invalid_topology_is_refused_before_anything_starts(world: World, text: str, code: int, said: str) -> None:
+    world.topology(app("never", "python -c 'print(\"there\")'") + text + "\n")
+    up = world.up("t.ztopo")
+    assert up.end() == code, up.text
+    assert said in up.text
+    assert "t.ztopo is not started" in up.text
+    assert "there" not in up.text
+    assert not (world.runtime / "ztopo").exists()
+
+
+def test_a_file_that_cannot_be_read_is_2(world: World) -> None:
+    up = world.up("nothing.ztopo")
+    assert up.end() == 2
+    assert "cannot read nothing.ztopo: No such file or directory" in up.text
+
+
+def test_params_are_set_from_outside(world: World, ends_well: Ends) -> None:
+    world.topology('param what: text = "nothing"\n' + 'app one { run "echo ${what}" }\n')
+    up = world.up("t.ztopo", "--set", "what=something")
+    up.wait_for(r"^one \| something$")
+    ends_well(up, 0)
+
+
+# Terminals
+
+LEAD_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+
+
+class Terminal:
+    """`ztopo up` at a terminal of 80 columns."""
+
+    def __init__(self, world: World, *arguments: str) -> None:
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, b"\x18\x00\x50\x00\x00\x00\x00\x00")
+        self.seen = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LEAD_TERMINAL, *ZTOPO[1:], "up", *arguments],
+            cwd=world.folder,
+            env={**world.environment, "TERM": "xterm"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def wait_for(self, text: bytes) -> None:
+        while text not in self.seen:
+            self.seen += os.read(self.master, 65536)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def test_ctrl_c_at_a_terminal_reaches_only_ztopo(world: World) -> None:
+    queue(world)
+    terminal = Terminal(world, "t.ztopo")
+    try:
+        terminal.wait_for(b"answer 2")
+        os.write(terminal.master, b"\x03")
+        terminal.wait_for(b"t has stopped")
+        assert terminal.process.wait(30) == 0
+    finally:
+        terminal.close()
+        os.close(terminal.master)
+    assert b"KeyboardInterrupt" not in terminal.seen
+    assert b"\x1b[" in terminal.seen
+    assert world.processes() == []
+
+
+def test_a_terminal_that_goes_away_stops_it(world: World) -> None:
+    queue(world)
+    terminal = Terminal(world, "t.ztopo")
+    try:
+        terminal.wait_for(b"answer 2")
+        os.close(terminal.master)
+        assert terminal.process.wait(30) == 0
+    finally:
+        terminal.close()
+    assert world.processes() == []
+
+
+def test_a_hangup_without_a_terminal_does_not_stop_it(world: World, ends_well: Ends) -> None:
+    world.topology(app("there", SLEEPER))
+    up = world.up("t.ztopo", start_new_session=True)
+    up.wait_for(r"\| there")
+    up.process.send_signal(signal.SIGHUP)
+    up.wait_for("^SIGHUP: .* goes on as it is$")
+    up.interrupt()
+    ends_well(up, 0)
