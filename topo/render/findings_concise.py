@@ -20,7 +20,7 @@ def render(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 
 def _line(diagnostic: Diagnostic, style: Style) -> str:
     what = style.paint(f"{diagnostic.severity}[{diagnostic.code}]", "bold", COLORS[diagnostic.severity])
-    said = f"{what}: {cut(clean(diagnostic.message), LONGEST)}"
+    said = f"{what}: {cut(clean(diagnostic.message), LONGEST, style.ellipsis)}"
     if diagnostic.span is None:
         return said
     start = diagnostic.span.position

@@ -38,7 +38,7 @@ def render(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 def _diagnostic(diagnostic: Diagnostic, style: Style) -> Iterator[str]:
     color = COLORS[diagnostic.severity]
     yield style.paint(f"{diagnostic.severity}[{diagnostic.code}]", "bold", color) + style.paint(
-        ": " + cut(clean(diagnostic.message), LONGEST), "bold"
+        ": " + cut(clean(diagnostic.message), LONGEST, style.ellipsis), "bold"
     )
     gutter = _gutter(diagnostic)
     for number, (source, labels) in enumerate(_by_source(diagnostic).items()):
@@ -136,7 +136,7 @@ def _lay_out(line: str) -> Line:
 def _marks(source: Source, label: Label, *, primary: bool) -> Iterator[tuple[int, Mark]]:
     span = label.span
     first, last = span.position.line, _last_line(span)
-    text = clean(label.text)
+    text = clean(label.text).strip()
     if first == last:
         yield first, _mark(source, first, span.start, span.end, text, primary)
         return
@@ -272,15 +272,25 @@ def _fix(fix: Fix, gutter: int, style: Style) -> Iterator[str]:
         by_source[edit.span.source].append(edit)
     for source, edits in by_source.items():
         for first, last, old, new in _changes(source, edits):
-            numbers = range(first, last + 1)
-            for number, line in zip(numbers, old, strict=True):
-                yield _changed(number, "-", line, "red", gutter, style)
+            changed = _first_difference(old, new)
+            for number, line in zip(range(first, last + 1), old, strict=True):
+                yield _changed(number, "-", line, changed, "red", gutter, style)
             for number, line in enumerate(new, first):
-                yield _changed(number, "+", line, "green", gutter, style)
+                yield _changed(number, "+", line, changed, "green", gutter, style)
 
 
-def _changed(number: int, sign: str, line: str, color: str, gutter: int, style: Style) -> str:
-    text = _window(_lay_out(line), [], gutter, style)[0]
+def _first_difference(old: list[str], new: list[str]) -> int:
+    """The first column in which two lines differ, if each is only one."""
+    if len(old) != 1 or len(new) != 1:
+        return 0
+    pairs = enumerate(zip(old[0], new[0], strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(old[0]), len(new[0])))
+
+
+def _changed(number: int, sign: str, line: str, changed: int, color: str, gutter: int, style: Style) -> str:
+    laid_out = _lay_out(line)
+    at = laid_out.cells[min(changed, len(line))]
+    text = _window(laid_out, [Mark(at, min(at + 10, laid_out.cells[-1]), "", True)], gutter, style)[0]
     return style.paint(f"{number:>{gutter}} ", "blue") + style.paint(f"{sign} {text}".rstrip(), color)
 
 
