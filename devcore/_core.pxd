@@ -57,7 +57,7 @@ cdef struct Side:               # a socket of the device
     bint stale                  # ask again: something was sent or received since, or fd is readable
 
 cdef struct Way:                # one of the two directions
-    Side *source
+    Side *source                # NULL: this way is none, for one side never receives or the other never sends
     Side *target
     SideCounts *came            # where what the source gave is counted
     SideCounts *went            # where what the target took is counted
@@ -80,7 +80,6 @@ cdef struct Loop:
     Side capture
     Side control
     Way ways[2]                 # frontend to backend, and back
-    int ways_count              # 1 where frontend and backend are one socket
     bint prefixed               # the monitor gets prefixes
     Parts copies                # those that the capture socket has not taken
     int capture_hwm             # so many copies may wait, 0: any number

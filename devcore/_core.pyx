@@ -91,9 +91,11 @@ cdef enum:
     ZMQ_POLLOUT = 2
     ZMQ_PAIR = 0
     ZMQ_PUB = 1
+    ZMQ_SUB = 2
     ZMQ_REP = 4
     ZMQ_DEALER = 5
     ZMQ_ROUTER = 6
+    ZMQ_PULL = 7
     ZMQ_PUSH = 8
     ZMQ_XPUB = 9
     ZMQ_STREAM = 11
@@ -578,8 +580,9 @@ cdef void publish(Loop *loop, State state) noexcept nogil:
     cdef uint64_t *words = <uint64_t *>&loop.counts
     cdef size_t i
     loop.counts.state = state
-    for i in range(<size_t>loop.ways_count):
-        loop.ways[i].went.held = loop.ways[i].hand.head != loop.ways[i].hand.tail
+    for i in range(2):
+        if loop.ways[i].source != NULL:
+            loop.ways[i].went.held = loop.ways[i].hand.head != loop.ways[i].hand.tail
     loop.counts.generation += 1
     store_word(&loop.board[GENERATION], loop.counts.generation)
     for i in range(<size_t>BOARD_WORDS):
@@ -630,11 +633,12 @@ cdef int pass_on(Loop *loop) noexcept nogil:
     cdef int i, rc, moved = 0
     if load_int(&loop.wishes.pause):
         return 0
-    for i in range(loop.ways_count):
-        rc = burst(loop, &loop.ways[i])
-        if rc < 0:
-            return -1
-        moved |= rc
+    for i in range(2):
+        if loop.ways[i].source != NULL:
+            rc = burst(loop, &loop.ways[i])
+            if rc < 0:
+                return -1
+            moved |= rc
     if moved:
         loop.counts.last_message = clock(CLOCK_REALTIME)
         loop.quiet_since = 0
@@ -644,9 +648,11 @@ cdef int pass_on(Loop *loop) noexcept nogil:
 cdef uint64_t waiting_for(Loop *loop) noexcept nogil:
     """The sides that do not take what is there for them."""
     cdef uint64_t sides = 0
+    cdef Way *way
     cdef int i
-    for i in range(loop.ways_count):
-        if ready(&loop.ways[i]) and (not takes(loop.ways[i].target) or loop.ways[i].target.stale):
+    for i in range(2):
+        way = &loop.ways[i]
+        if way.source != NULL and ready(way) and (not takes(way.target) or way.target.stale):
             sides |= 2 if i == 0 else 1
     return sides
 
@@ -713,10 +719,10 @@ cdef int go_round(Loop *loop) noexcept nogil:
         moved = pass_on(loop)
         if moved < 0 or attend_capture(loop) < 0:
             return -1
+        loop.counts.waiting = 0 if moved else waiting_for(loop)
         moved |= attend_control(loop)
         if moved < 0:
             return -1
-        loop.counts.waiting = 0 if moved else waiting_for(loop)
         publish(loop, state_of(loop))
         if moved:
             busy, once_more, delay = busy + 1, False, 1
@@ -786,21 +792,28 @@ cdef void open_loop(Loop *loop, uint64_t *board) noexcept nogil:
     publish(loop, STOPPED)
 
 
+cdef void open_way(Way *way, Side *source, Side *target, SideCounts *came, SideCounts *went) noexcept nogil:
+    """Let messages go from source to target, if they ever can."""
+    way.came, way.went = came, went
+    if source.type == ZMQ_PUSH or source.type == ZMQ_PUB or target.type == ZMQ_PULL or target.type == ZMQ_SUB:
+        return
+    way.source, way.target = source, target
+
+
 cdef int attach(Loop *loop, void *frontend, void *backend, void *capture, void *control) noexcept nogil:
     """Take the sockets. -1 with errno and the culprit if one will not do."""
-    loop.ways_count = 1 if frontend == backend else 2
-    loop.ways[0].source, loop.ways[0].target = &loop.frontend, &loop.backend
-    loop.ways[1].source, loop.ways[1].target = &loop.backend, &loop.frontend
-    loop.ways[0].came, loop.ways[0].went = &loop.counts.frontend, &loop.counts.backend
-    loop.ways[1].came, loop.ways[1].went = &loop.counts.backend, &loop.counts.frontend
+    cdef Counts *counts = &loop.counts
     if open_side(&loop.frontend, frontend) < 0:
         return fail(loop, &loop.frontend)
-    if frontend == backend:
-        loop.ways[0].target = &loop.frontend
-    elif open_side(&loop.backend, backend) < 0:
+    if frontend != backend and open_side(&loop.backend, backend) < 0:
         return fail(loop, &loop.backend)
     if control != NULL and open_side(&loop.control, control) < 0:
         return fail(loop, &loop.control)
+    if frontend == backend:
+        open_way(&loop.ways[0], &loop.frontend, &loop.frontend, &counts.frontend, &counts.backend)
+    else:
+        open_way(&loop.ways[0], &loop.frontend, &loop.backend, &counts.frontend, &counts.backend)
+        open_way(&loop.ways[1], &loop.backend, &loop.frontend, &counts.backend, &counts.frontend)
     return attach_capture(loop, capture) if capture != NULL else 0
 
 

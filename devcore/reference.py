@@ -34,6 +34,7 @@ LONGEST_DELAY = 10
 GENERATION = report.WORDS.index("generation")
 SIDES = ("frontend", "backend")
 CAPTURES = {zmq.PUB, zmq.XPUB, zmq.PUSH, zmq.DEALER, zmq.PAIR}
+SEND_ONLY, RECEIVE_ONLY = {zmq.PUSH, zmq.PUB}, {zmq.PULL, zmq.SUB}
 ROUTES = {zmq.ROUTER, zmq.STREAM}
 NOT_NOW = {zmq.EAGAIN, zmq.EFSM}
 
@@ -67,16 +68,20 @@ class Proxy:
         memory: WriteableBuffer | None = None,
     ) -> None:
         forth, back = ([], []) if prefixes is None else ([zmq.Frame(prefix)] for prefix in prefixes)
-        self._ways = [Way("frontend", "backend", "frontend", "backend", forth, [])]
-        if frontend is backend:
-            self._ways[0] = self._ways[0]._replace(target="frontend")
+        self._sockets: dict[str, Socket] = {"frontend": frontend}
+        if frontend.underlying == backend.underlying:
+            ways = [Way("frontend", "frontend", "frontend", "backend", forth, [])]
         else:
-            self._ways.append(Way("backend", "frontend", "backend", "frontend", back, []))
+            self._sockets["backend"] = backend
+            ways = [
+                Way("frontend", "backend", "frontend", "backend", forth, []),
+                Way("backend", "frontend", "backend", "frontend", back, []),
+            ]
         self._swap = swap
-        self._sockets: dict[str, Socket] = {"frontend": frontend, "backend": backend}
         if control is not None:
             self._sockets["control"] = control
         self._check()
+        self._ways = [way for way in ways if self._can_go(way)]
         self._words = dict.fromkeys(report.WORDS, 0)
         self._words.update(magic=report.MAGIC, version=report.VERSION, words=len(report.WORDS))
         self._memory = _words_in(bytearray(report.STATISTICS_SIZE) if memory is None else memory)
@@ -159,6 +164,10 @@ class Proxy:
             self._sockets["capture"] = socket
         self._publish("stopped")
 
+    def _can_go(self, way: Way) -> bool:
+        """Whether messages ever go this way."""
+        return self._sockets[way.source].type not in SEND_ONLY and self._sockets[way.target].type not in RECEIVE_ONLY
+
     def _check(self) -> None:
         for side, socket in self._sockets.items():
             if not socket.underlying:
@@ -199,8 +208,8 @@ class Proxy:
             self._lied = False
             moved = self._pass_on()
             self._attend_capture()
-            moved |= self._attend_control()
             self._words["waiting"] = 0 if moved else self._waiting()
+            moved |= self._attend_control()
             self._publish("paused" if self._pause else "draining" if self._drain else "running")
             if not moved:
                 self._sleep(delay if self._lied else None, signals)

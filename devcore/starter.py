@@ -87,6 +87,8 @@ class Child:
         self.name = name
         self.daemon = daemon
         """Whether the process is ended, or waited for, when the application ends."""
+        self.asked: set[int] = set()
+        """The signals that it was sent by this object."""
         self._starter = starter
         self._key = key
         self._session = session
@@ -171,6 +173,7 @@ class Child:
     def send_signal(self, number: int, *, group: bool = False) -> None:
         """Send it a signal; with `group`, and a session of its own, also to all that it has started there."""
         self._check_ours()
+        self.asked.add(number)
         self._starter._send(Signal(self._key, number, group))
 
     def __repr__(self) -> str:
