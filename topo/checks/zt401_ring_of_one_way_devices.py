@@ -91,7 +91,9 @@ def _rings(graph: Graph, devices: Iterable[str]) -> Iterator[Diagnostic]:
     within = graph.nx.subgraph(sides)
     for ring in networkx.strongly_connected_components(within):
         if len(ring) > 1:
-            inside = networkx.MultiDiGraph(sorted(within.subgraph(ring).edges(keys=True)))  # a set has no order of its own
+            inside: networkx.MultiDiGraph[Any] = networkx.MultiDiGraph(
+                sorted(within.subgraph(ring).edges(keys=True))
+            )  # a set has no order of its own
             yield _ring(graph, networkx.find_cycle(inside, min(ring)), within)
 
 
