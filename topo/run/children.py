@@ -19,7 +19,20 @@ import msgspec
 from topo.devcore import starter
 from topo.plan import ProcessPlan
 from topo.run import wire, worker
-from topo.run.events import Addresses, Connect, Exited, FromDevice, FromStarter, Gone, Refused, Started, StarterLost, Stop
+from topo.run.events import (
+    Addresses,
+    Connect,
+    Exited,
+    FromDevice,
+    FromStarter,
+    Gone,
+    Halted,
+    Refused,
+    Resumed,
+    Started,
+    StarterLost,
+    Stop,
+)
 
 __all__ = ["Children", "OnOutput", "Post", "Starter", "Worker", "lines_of"]
 
@@ -161,6 +174,10 @@ class Children:
                 self._post(Started(name, pid))
             case starter.Refused(_, errno, what):
                 self._post(Refused(name, errno, os.fsdecode(what)))
+            case starter.Stopped(_, number):
+                self._post(Halted(name, number))
+            case starter.Continued():
+                self._post(Resumed(name))
             case starter.Exited(_, status):
                 for reader in self._readers[name]:
                     reader.join(LAST_WORDS)
