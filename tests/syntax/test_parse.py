@@ -11,6 +11,7 @@ from topo.compile import compile
 from topo.source import Source
 from topo.syntax import tree
 from topo.syntax.parse import parse
+from topo.syntax.recover import MOST_MISTAKES
 from topo.zeromq.libzmq import Libzmq
 
 
@@ -111,6 +112,16 @@ def test_windows_line_ends() -> None:
 )
 def test_what_a_mistake_is_called(text: str, code: str, message: str, place: str) -> None:
     assert mistake(text)[:3] == (code, message, place)
+
+
+def test_a_later_version_is_not_judged_by_the_rules_of_this_one() -> None:
+    assert mistake("ztopo 2\nwhatever that => may be\n}")[:2] == ("ZT002", "version 2 of the language is not known here")
+
+
+def test_after_a_hundred_mistakes_it_is_given_up() -> None:
+    _, said = parse(Source("ztopo 1\n" + "oops\n" * 50_000))
+    assert {d.code for d in said} == {"ZT001"}
+    assert len(said) == MOST_MISTAKES
 
 
 def test_a_word_that_is_nearly_right_is_proposed() -> None:

@@ -58,12 +58,14 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
                 build.begin(source)
                 file, said = recover(source, parser)
         except TooDeep as deep:
-            everything = Span(source, 0, len(source.text) + 1)
-            file = tree.File(source, (), (everything,))
+            file = _nothing_of(source)
             said = [mistakes.syntax_error(deep.span, f"blocks stand in blocks more than {MOST_DEPTH} deep")]
         finally:
             build.end()
-    return file, [*_check_version(file, fragment), *said]
+    version = _check_version(file, fragment)
+    if version and isinstance(file.statements[0] if file.statements else None, tree.Version):
+        return _nothing_of(source), version  # what a later version says is not judged by the rules of this one
+    return file, [*version, *said]
 
 
 def tokens(source: Source) -> list[Token]:
@@ -80,8 +82,13 @@ def tokens(source: Source) -> list[Token]:
             build.end()
 
 
+def _nothing_of(source: Source) -> tree.File:
+    """A file of which nothing could be read."""
+    return tree.File(source, (), (Span(source, 0, len(source.text) + 1),))
+
+
 def _check_version(file: tree.File, fragment: bool) -> list[Diagnostic]:
-    if file.doubtful and file.doubtful[0].start == 0:
+    if any(place.start == 0 for place in file.doubtful):
         return []  # the first statement could not be read, which has been said
     first = file.statements[0] if file.statements else None
     if isinstance(first, tree.Version):
