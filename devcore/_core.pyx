@@ -474,15 +474,16 @@ cdef bint ready(Way *way) noexcept nogil:
     return way.hand.head != way.hand.tail or way.source.events & ZMQ_POLLIN
 
 
-cdef bint takes(Side *side) noexcept nogil:
-    """Whether a message can be sent, as far as libzmq says."""
-    return side.events & ZMQ_POLLOUT or routes(side)
+cdef bint takes(Way *way) noexcept nogil:
+    """Whether a message can be sent, as far as libzmq says. A REP on both sides says so only once it has received."""
+    cdef Side *side = way.target
+    return side.events & ZMQ_POLLOUT or routes(side) or (side == way.source and side.type == ZMQ_REP)
 
 
 cdef int burst(Loop *loop, Way *way) noexcept nogil:
     """Pass on what is there, up to the length of a burst. 1: something moved, 0: nothing did, -1: errno."""
     cdef int rc = 1, n = 0
-    if not ready(way) or not takes(way.target):
+    if not ready(way) or not takes(way):
         return 0
     way.source.stale = way.target.stale = True
     while rc > 0 and n < BURST:
@@ -658,7 +659,7 @@ cdef uint64_t waiting_for(Loop *loop) noexcept nogil:
     cdef int i
     for i in range(2):
         way = &loop.ways[i]
-        if way.source != NULL and ready(way) and (not takes(way.target) or way.target.stale):
+        if way.source != NULL and ready(way) and (not takes(way) or way.target.stale):
             sides |= 2 if i == 0 else 1
     return sides
 

@@ -231,7 +231,7 @@ class Proxy:
     def _pass_on(self) -> bool:
         moved = False
         for way in [] if self._pause else self._ways:
-            if self._ready(way) and self._takes(way.target):
+            if self._ready(way) and self._takes(way):
                 burst = 0
                 while burst < BURST and self._forward(way):
                     burst += 1
@@ -244,14 +244,15 @@ class Proxy:
     def _ready(self, way: Way) -> bool:
         return bool(way.hand) or bool(self._events(way.source) & zmq.POLLIN)
 
-    def _takes(self, side: str) -> bool:
-        return self._sockets[side].type in ROUTES or bool(self._events(side) & zmq.POLLOUT)
+    def _takes(self, way: Way) -> bool:
+        kind = self._sockets[way.target].type
+        if kind == zmq.REP and way.source == way.target:  # it says that it can send only once it has received
+            return True
+        return kind in ROUTES or bool(self._events(way.target) & zmq.POLLOUT)
 
     def _waiting(self) -> int:
         return sum(
-            1 << SIDES.index(way.went)
-            for way in self._ways
-            if self._ready(way) and not (self._takes(way.target) and not way.hand)
+            1 << SIDES.index(way.went) for way in self._ways if self._ready(way) and not (self._takes(way) and not way.hand)
         )
 
     def _sleep(self, delay: int | None, signals: HeldBack | None) -> None:
@@ -259,7 +260,7 @@ class Proxy:
         for way in [] if self._pause else self._ways:
             if not self._ready(way):
                 wanted[way.source] |= zmq.POLLIN
-            elif not self._takes(way.target):
+            elif not self._takes(way):
                 wanted[way.target] |= zmq.POLLOUT
             elif delay is None:
                 return  # it came, or there was room, just now
@@ -321,7 +322,7 @@ class Proxy:
                 return self._count(f"{way.went}.full")
             way.hand.append(message)
             if error.errno in NOT_NOW:
-                self._lied |= self._takes(way.target)
+                self._lied |= self._takes(way)
                 return False
             raise
         if whole:
