@@ -82,10 +82,11 @@ class Life:
     def wish(self, name: str, arguments: dict[str, Any]) -> None:
         """Call a method of the core, now or when there is one."""
         with self.changed:
-            if self.core is None:
+            core = self.core
+            if core is None:
                 self.wishes.append((name, arguments))
                 return
-        getattr(self.core, name)(**arguments)
+        getattr(core, name)(**arguments)
 
     def adopt(self, core: Proxy) -> None:
         """From now on there is a core."""

@@ -370,6 +370,7 @@ class Device:
             raise
         finally:
             WHERE.device = before
+            life.core = None  # its counters stay, its descriptors do not
             self._close_sockets()
             self.done = True
 

@@ -104,9 +104,9 @@ def test_only_sockets_and_prefixes_are_taken(socket: Make) -> None:
 
 @pytest.mark.parametrize("where", BACKGROUND)
 def test_one_socket_on_both_sides(where: str, socket: Make, started: Started) -> None:
-    req = socket(zmq.REQ)
-    port = req.bind_to_random_port("tcp://127.0.0.1")
     for connect in ("connect_in", "connect_out"):
+        req = socket(zmq.REQ)
+        port = req.bind_to_random_port("tcp://127.0.0.1")
         device = of(where, "Device")(zmq.QUEUE, zmq.REP, -1)
         getattr(device, connect)(f"tcp://127.0.0.1:{port}")
         started(device)

@@ -357,6 +357,10 @@ def test_a_device_can_be_paused_and_drained(where: str, socket: Make) -> None:
     assert device.statistics().backend.sent.messages == 10
 
 
+def test_statistics_are_zero_before_the_start() -> None:
+    assert streamer("Thread").statistics() == streamer("Process").statistics() == devices.NOTHING_YET
+
+
 def test_draining_needs_an_end() -> None:
     with pytest.raises(ValueError, match="say which"):
         streamer("Thread").drain()
@@ -603,6 +607,27 @@ def test_router_mandatory_stays_what_it_was_set_to(socket: Make, started: Starte
     device.drain(received=(0, 1))
     device.join(PATIENCE)
     assert device.statistics().frontend.unroutable == 0
+
+
+# Leak on termination
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+@pytest.mark.parametrize(("where", "times"), [("Thread", 50), ("Process", 20)])
+def test_starts_and_stops_leave_no_descriptor_and_no_thread(where: str, times: int, socket: Make) -> None:
+    counts = []
+    device = streamer(where)
+    port = device.bind_in_to_random_port("tcp://127.0.0.1")
+    for _ in range(times + 1):  # the first makes the starter, or the context with its threads
+        device.start()
+        with socket(zmq.PUSH, f"tcp://127.0.0.1:{port}") as push, socket(zmq.PULL, *device.bound_out) as pull:
+            push.send(b"hello")
+            assert pull.recv() == b"hello"
+        device.stop()
+        counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
+    (files, threads), (files_then, threads_then) = counts[0], counts[-1]
+    assert threads_then == threads
+    assert files_then < files + times  # libzmq closes the last connections in its own time
 
 
 # context_factory=lambda: PicklingError under spawn and forkserver
