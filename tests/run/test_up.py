@@ -120,7 +120,9 @@ def test_it_is_ready_before_any_app_starts(world: World, ends_well: Ends) -> Non
 
 def test_devices_reach_each_other_whatever_their_processes_and_ports(world: World, ends_well: Ends) -> None:
     world.write(
-        "push.py", "import os, zmq\ns = zmq.Context().socket(zmq.PUSH)\ns.connect(os.environ['ZTOPO_SOURCE'])\ns.send(b'x')\n"
+        "push.py",
+        "import os, zmq\nc = zmq.Context()\ns = c.socket(zmq.PUSH)\ns.connect(os.environ['ZTOPO_SOURCE'])\ns.send(b'x')\n"
+        "s.close()\nc.term()  # an interpreter that just ends does not wait until it is sent\n",
     )
     world.write(
         "pull.py",
