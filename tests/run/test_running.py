@@ -50,8 +50,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+others: set[threading.Thread] = set()
+"""The threads that there were before the test: an application may have a starter for devices of its own."""
+
+
+@pytest.fixture(autouse=True)
+def _know_others() -> None:
+    others.clear()
+    others.update(threading.enumerate())
+
+
 def ztopo_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("ztopo")]
+    return [t.name for t in threading.enumerate() if t.name.startswith("ztopo") and t not in others]
 
 
 def plan_of(text: str) -> Plan:
