@@ -222,6 +222,8 @@ class StarterProcess:
         """The keys of the processes that have not ended, by number."""
         self.groups: dict[int, int] = {}
         """The process groups that still have members, by key; each has the number of the process that led it."""
+        self.leaderless: set[int] = set()
+        """The keys of those groups whose leader has ended."""
         self.numbers: dict[int, int] = {}
         """The numbers of the processes that have not ended, by key."""
         self.received: deque[int] = deque()
@@ -265,8 +267,7 @@ class StarterProcess:
         self.ending = True
 
     def _patience_of_poll(self) -> float | None:
-        leaderless = any(key not in self.numbers for key in self.groups)
-        return LOOK_AGAIN * 1000 if leaderless and sys.platform != "linux" else None
+        return LOOK_AGAIN * 1000 if self.leaderless and sys.platform != "linux" else None
 
     def _receive(self, buffer: bytearray) -> bool:
         try:
@@ -395,10 +396,10 @@ class StarterProcess:
             if pid == 0:
                 break
             self._note(pid, status)
-        for key, group in list(self.groups.items()):
-            if key not in self.numbers and _is_empty(group):
-                del self.groups[key]
-                self._report(Gone(key))
+        for key in [key for key in self.leaderless if _is_empty(self.groups[key])]:
+            self.leaderless.remove(key)
+            del self.groups[key]
+            self._report(Gone(key))
 
     def _note(self, pid: int, status: int) -> None:
         key = self.running.get(pid)
@@ -410,6 +411,8 @@ class StarterProcess:
             self._report(Continued(key))
         else:
             del self.running[pid], self.numbers[key]
+            if key in self.groups:
+                self.leaderless.add(key)
             self._report(Exited(key, os.waitstatus_to_exitcode(status)))
 
     def _end_everything(self) -> None:

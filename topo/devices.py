@@ -624,7 +624,7 @@ class ProcessDevice(BackgroundDevice):
     def _launch(self) -> None:
         starter = self._starter()
         life, (ours, theirs) = self._life, Pipe()
-        self._link = Link(ours)
+        link = self._link = Link(ours)
         ports = [listener.handle for listener in self._reserved.values()]
         with theirs, shared_memory() as memory:
             life.memory = mmap.mmap(memory, STATISTICS_SIZE, access=mmap.ACCESS_READ)
@@ -643,7 +643,7 @@ class ProcessDevice(BackgroundDevice):
                 self._explain(error)
                 raise
         for name, arguments in life.wishes:
-            self._link.send(name, arguments)
+            link.send(name, arguments)
 
     def _explain(self, error: BaseException) -> None:
         """If it was something of this device that could not be pickled, say what, and what to do."""
