@@ -93,3 +93,17 @@ def test_embedded() -> None:
     answers, copies = done.stdout.splitlines()[:3], done.stdout.splitlines()[3:]
     assert answers == ["1 squared is 1", "2 squared is 4", "3 squared is 9"]
     assert {line.split()[1] for line in copies} == {"in", "out"}
+
+
+def test_every_topology_in_the_readme_is_right(tmp_path: Path) -> None:
+    texts = [
+        t
+        for t in re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        if t.startswith("ztopo 1")
+    ]
+    assert len(texts) == 2
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.ztopo").write_text(text, encoding="utf-8")
+        for verb in (["check", "-W"], ["fmt", "--check"]):
+            done = subprocess.run([ZTOPO, *verb, f"{number}.ztopo"], cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
