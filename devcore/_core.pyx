@@ -723,8 +723,10 @@ cdef int go_round(Loop *loop) noexcept nogil:
         expect_news(loop, busy)
         if look(loop, &loop.frontend) < 0 or look(loop, &loop.backend) < 0:
             return -1
+        if attend_capture(loop) < 0:    # first: who has subscribed before a message came gets its copy
+            return -1
         moved = pass_on(loop)
-        if moved < 0 or attend_capture(loop) < 0:
+        if moved < 0:
             return -1
         loop.counts.waiting = 0 if moved else waiting_for(loop)
         moved |= attend_control(loop)

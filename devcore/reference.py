@@ -202,8 +202,8 @@ class Proxy:
                 return reason
             self._words["turns"] += 1
             self._lied = False
+            self._attend_capture()  # first: who has subscribed before a message came gets its copy
             moved = self._pass_on()
-            self._attend_capture()
             self._words["waiting"] = 0 if moved else self._waiting()
             moved |= self._attend_control()
             self._publish("paused" if self._pause else "draining" if self._drain else "running")
