@@ -209,11 +209,19 @@ def test_closed_streams_do_no_harm(write: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_is_said(write: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["graph"], ["check", "--format", "json"], ["explain"], ["--version"], ["--help"], ["show", "-h"]],
+    ids=" ".join,
+)
+def test_a_full_disk_is_said(write: Path, arguments: list[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
+    buffered = {name: value for name, value in clean().items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
-        done = subprocess.run([ZTOPO, "show"], cwd=write / "good", stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [ZTOPO, *arguments], cwd=write / "good", stdout=full, stderr=subprocess.PIPE, text=True, env=buffered, check=False
+        )
     assert done.returncode == 2
     assert done.stderr == "error: cannot write to standard output: No space left on device\n"
 

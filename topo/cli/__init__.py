@@ -71,6 +71,7 @@ def out(text: str) -> None:
     try:
         _write(sys.stdout, text)
     except OSError as error:
+        _silence(sys.stdout)  # or Python would try to write the rest at its end, and fail again
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
 
 
@@ -291,7 +292,9 @@ class Verbs(click.Group):
 
 def _command(verb: str) -> click.Command:
     command: click.Command = import_module(f"topo.cli.{verb}").command
-    command.name = verb
+    if command.name != verb or HELP not in command.params:
+        command.name = verb
+        command.params.append(HELP)
     return command
 
 
@@ -304,6 +307,16 @@ def _nearest(name: str) -> str:
 
     near = get_close_matches(name, [*verbs(), *(alias for verb in verbs() for alias in _aliases(verb))], n=1)
     return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        out(context.get_help() + "\n")
+        context.exit()
+
+
+HELP = click.Option(["-h", "--help"], is_flag=True, expose_value=False, is_eager=True, callback=_help, help="Show this and end.")
+"""Instead of click's own, which knows nothing of a standard output that cannot be written."""
 
 
 def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -321,7 +334,8 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
 @click.group(
     cls=Verbs,
     name="ztopo",
-    context_settings={"auto_envvar_prefix": "ZTOPO_CLI", "help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"auto_envvar_prefix": "ZTOPO_CLI", "max_content_width": 100},
+    params=[HELP],
     epilog="Every option can also come from the environment, as ZTOPO_CLI_<VERB>_<OPTION>.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Say which version this is.")
