@@ -122,6 +122,38 @@ def test_without_a_file_it_says_so(ztopo: Ztopo, verb: str) -> None:
     assert "there is no .ztopo file in this folder" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "printed", "told"),
+    [
+        (["fmt", "-"], 0, "ztopo 1\napp jobs: PUSH bind", ""),
+        (["fmt", "--check", "-"], 1, "", "<stdin> would change\n"),
+        (["fmt", "--diff", "-"], 0, "--- <stdin>\n+++ <stdin> (formatted)\n", ""),
+        (["check", "-"], 0, "", "<stdin>: ok (0 devices, 2 apps, 1 link)\n"),
+        (["show", "-"], 0, "ztopo 1\n", ""),
+        (["graph", "-"], 0, "", ""),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_a_dash_is_standard_input(tmp_path: Path, arguments: list[str], code: int, printed: str, told: str) -> None:
+    text = GOOD.replace(": PUSH", ":  PUSH")
+    done = subprocess.run([ZTOPO, *arguments], cwd=tmp_path, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stdout.startswith(printed)
+    assert bool(done.stdout) == (arguments[0] in ("show", "graph") or bool(printed))
+    assert done.stderr == told
+
+
+def test_what_is_wrong_with_standard_input_is_said(tmp_path: Path) -> None:
+    for data, said in ((BAD.encode(), "--> <stdin>:3:24"), (b"\xff", "<stdin> is not UTF-8")):
+        done = subprocess.run([ZTOPO, "check", "-"], cwd=tmp_path, input=data, capture_output=True, check=False)
+        assert done.returncode == 1
+        assert said in done.stdout.decode()
+    done = subprocess.run([ZTOPO, "fmt", "-"], cwd=tmp_path, input=b"app x: PUB:", capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.endswith(b"<stdin> is left as it is\n")
+
+
 # options
 
 

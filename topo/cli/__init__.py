@@ -181,7 +181,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str,
 
 
 def file_argument(f: F) -> F:
-    """`[FILE]`: the topology; it may be left out where the folder holds exactly one. Comes as `file`."""
+    """`[FILE]`: the topology, `-` for standard input; it may be left out where the folder holds exactly one. Comes as `file`."""
     return click.argument("file", required=False, type=click.Path(), callback=_given_or_only)(f)
 
 
@@ -217,12 +217,14 @@ def formats(family: str) -> list[str]:
 
 
 def source_of(file: str) -> Source | Diagnostic:
-    """The text of a file, or why it is none. A file that cannot be read ends the program with 2."""
+    """The text of a file, of standard input for `-`, or why it is none. What cannot be read ends the program with 2."""
     from pathlib import Path
 
-    from topo.compile import read
+    from topo.compile import LARGEST_FILE, read, text_of
 
     try:
+        if file == "-":
+            return text_of(sys.stdin.buffer.read(LARGEST_FILE + 1) if sys.stdin else b"", "<stdin>", None)
         return read(Path(file), file)
     except OSError as error:
         raise Refusal(f"cannot read {file}: {error.strerror}") from error

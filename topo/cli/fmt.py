@@ -37,6 +37,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool, color: str) -> Exit
     usual = {kind.name: {"in": kind.in_type, "out": kind.out_type, "monitor": kind.monitor_type} for kind in KINDS.values()}
     worst = Exit.DONE
     for file in dict.fromkeys(files):
+        shown = "<stdin>" if file == "-" else file
         try:
             source = source_of(file)
         except Refusal as refusal:
@@ -46,7 +47,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool, color: str) -> Exit
         text, said = (None, [source]) if isinstance(source, Diagnostic) else format(source, usual)
         if text is None or isinstance(source, Diagnostic) or has_errors(said):
             report(said, color)
-            say(f"{file} is left as it is")
+            say(f"{shown} is left as it is")
             worst = max(worst, Exit.FINDINGS)
             continue
         text = text.replace("\n", "\r\n") if "\r\n" in source.text else text
@@ -55,7 +56,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool, color: str) -> Exit
             out(_difference(source, text))
         if check or diff:
             if changed and check:
-                say(f"{file} would change")
+                say(f"{shown} would change")
                 worst = max(worst, Exit.FINDINGS)
         elif file == "-":
             out(text)
