@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 import topo
+from topo.diagnostic import Diagnostic
 from topo.zeromq.libzmq import Libzmq
 
 BROKER = """ztopo 1
@@ -68,6 +69,52 @@ def test_a_mistake_points_into_the_program() -> None:
     assert diagnostic.span.text == "job"
     line = next(n for n, text in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1) if text.endswith("# here"))
     assert diagnostic.span.position.line == line
+
+
+def test_a_program_is_offered_no_edits_but_told_what_to_do() -> None:
+    topology = topo.Topology("wrong")
+    mux = topology.queue("mux", zmq.ROUTER, zmq.ROUTER)
+    mux.bind_in("tcp://*:5555")
+    mux.bind_out("tcp://*:5556")
+    (diagnostic,) = topology.check(Libzmq())
+    assert diagnostic.code == "ZT202"
+    assert diagnostic.fix is None
+    assert diagnostic.notes[-1] == "exchange the first two parts"
+
+
+def test_each_argument_has_its_own_place() -> None:
+    topology = topo.Topology("wrong")
+    mux = topology.queue(
+        "mux",
+        zmq.ROUTER,  # in
+        out_type=zmq.ROUTER,  # out
+    )
+    mux.bind_in("tcp://*:5555")
+    mux.bind_out("tcp://*:5556")
+    (diagnostic,) = topology.check(Libzmq())
+    assert marked(diagnostic) == [
+        ("queue", "    mux = topology.queue("),
+        ("ROUTER", "        zmq.ROUTER,  # in"),
+        ("ROUTER", "        out_type=zmq.ROUTER,  # out"),
+    ]
+
+
+def test_one_of_several_on_a_line_has_its_own_place() -> None:
+    topology = topo.Topology("wrong")
+    kind = "XPUB"
+    mux = topology.queue("ö", "ROUTER", "ROUTER"); mux.bind_in("inproc://a"); mux.bind_out("inproc://b")  # fmt: skip  # noqa: E702
+    topology.app("sub", kind).connect("inproc://c").connect("nobody", "nothing")
+    found = topology.check(Libzmq())
+    by_code = {d.code: d for d in found}
+    first, second = (label.span for label in by_code["ZT202"].labels[1:])
+    assert (first.text, second.text, second.start - first.end) == ("ROUTER", "ROUTER", len('", "'))
+    assert [d.span.text for d in found if d.code == "ZT101" and d.span] == ["nobody", "nothing"]
+
+
+def marked(diagnostic: Diagnostic) -> list[tuple[str, str]]:
+    """What a diagnostic marks, and the lines that it stands in."""
+    spans = [label.span for label in diagnostic.labels]
+    return [(s.text, s.source.line(s.position.line)) for s in spans]
 
 
 def test_a_program_that_declares_in_a_loop_hears_of_each() -> None:

@@ -7,12 +7,17 @@ knows the difference. This module is the border: what is wrong is raised here, a
 from __future__ import annotations
 
 import linecache
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import msgspec
+
+from topo.calls import Call, call_at, line_at
 from topo.compile import Compilation, compile_tree, make_plan, read
 from topo.diagnostic import Diagnostic, has_errors
 from topo.plan import sources
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["AppBuilder", "DeviceBuilder", "Topology", "TopologyError", "load", "loads"]
 
 B = TypeVar("B", "DeviceBuilder", "AppBuilder")
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class TopologyError(Exception):
@@ -77,10 +82,11 @@ class Topology:
     def __init__(self, name: str | None = None, *, params: Mapping[str, object] | None = None) -> None:
         self.params: dict[str, object] = dict(params or {})
         self._sources: dict[str, Source] = {}
+        self._calls: dict[tuple[str, CodeType, int, CodeType], Call | None] = {}
         self._declared: list[tree.Statement | DeviceBuilder | AppBuilder] = []
         self._source: Source | None = None
         if name is not None:
-            place = self._here(name)
+            place = self._here(name, "name")
             self._declared.append(tree.Topology(place, tree.Name(place, name)))
             self._source = place.source
 
@@ -164,7 +170,8 @@ class Topology:
 
     def compile(self, libzmq: Libzmq | None = None) -> Compilation:
         """Everything that can be said about the topology as it stands; `libzmq` is the one to judge by, pyzmq's if None."""
-        return compile_tree(self.as_tree(), self.params, libzmq)
+        compilation = compile_tree(self.as_tree(), self.params, libzmq)
+        return msgspec.structs.replace(compilation, diagnostics=tuple(map(_without_edits, compilation.diagnostics)))
 
     def check(self, libzmq: Libzmq | None = None) -> list[Diagnostic]:
         """What is wrong with the topology, in the order of the places; an empty list if nothing is."""
@@ -211,21 +218,20 @@ class Topology:
 
     # Places
 
-    def _named(self, name: str) -> tree.Name:
-        return tree.Name(self._here(name), name)
+    def _named(self, name: str, argument: str = "name") -> tree.Name:
+        return tree.Name(self._here(name, argument), name)
 
-    def _here(self, word: str) -> Span:
-        """The place in the program that called us, where `word` stands in its line, or all of the line."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-            frame = frame.f_back
-        source = self._program(frame.f_code.co_filename, frame.f_lineno)
-        start = source.starts[frame.f_lineno - 1]
-        line = source.line(frame.f_lineno)
-        column = line.find(word) if word else -1
-        if column < 0:
-            return Span(source, start + len(line) - len(line.lstrip()), start + len(line.rstrip()))
-        return Span(source, start + column, start + column + len(word))
+    def _here(self, word: str, argument: str) -> Span:
+        """The place in the program that called us, where `word` stands in what it gave as `argument`."""
+        caller = called = sys._getframe(1)
+        while caller.f_back is not None and caller.f_code.co_filename.startswith(PACKAGE):
+            called, caller = caller, caller.f_back
+        source = self._program(caller.f_code.co_filename, caller.f_lineno)
+        key = (source.name, caller.f_code, caller.f_lasti, called.f_code)  # the same text in two files makes equal code
+        if key not in self._calls:
+            self._calls[key] = call_at(caller, called.f_code, source)
+        call = self._calls[key]
+        return call.place(word, argument) if call is not None else line_at(source, caller.f_lineno, word)
 
     def _program(self, name: str, line: int) -> Source:
         source = self._sources.get(name)
@@ -237,32 +243,39 @@ class Topology:
         return source
 
 
+def _without_edits(diagnostic: Diagnostic) -> Diagnostic:
+    """The fix of a program as a note: its edits are ztopo's language, not Python's."""
+    fix = diagnostic.fix
+    if fix is None or not any(edit.span.source.program for edit in fix.edits):
+        return diagnostic
+    return msgspec.structs.replace(diagnostic, fix=None, notes=(*diagnostic.notes, fix.title))
+
+
 class _Spec:
     """A socket being built."""
 
-    def __init__(self, topology: Topology, type: str | int | None) -> None:
+    def __init__(self, topology: Topology, type: str | int | None, argument: str = "type") -> None:
         self.topology = topology
-        self.type = None if type is None else topology._named(_type_name(type))
+        self.type = None if type is None else topology._named(_type_name(type), argument)
         self.clauses: list[tree.Clause] = []
         self.options: list[tree.Option] = []
 
     def bind(self, *endpoints: str) -> None:
-        places = tuple(self._endpoint(e) for e in endpoints)
+        places = tuple(self._endpoint(e, "endpoints") for e in endpoints)
         self.clauses.append(tree.Bind(places[0].span, places))
 
     def connect(self, *places: str) -> None:
-        found = tuple(self._endpoint(p) if "://" in p else _reference(self.topology, p) for p in places)
+        found = tuple(self._endpoint(p, "places") if "://" in p else _reference(self.topology, p) for p in places)
         self.clauses.append(tree.Connect(found[0].span, found))
 
-    def _endpoint(self, endpoint: str) -> tree.EndpointText:
-        return tree.EndpointText(self.topology._here(endpoint), endpoint)
+    def _endpoint(self, endpoint: str, argument: str) -> tree.EndpointText:
+        return tree.EndpointText(self.topology._here(endpoint, argument), endpoint)
 
     def option(self, option: str | int, *values: int | bytes | str) -> None:
         name = _option_name(option)
-        span = self.topology._here(name)
-        self.options.append(
-            tree.Option(span, tree.Name(span, name), tuple(tree.Literal(self.topology._here(str(v)), v) for v in values))
-        )
+        span = self.topology._here(name, "option")
+        literals = tuple(tree.Literal(self.topology._here(str(v), "values"), v) for v in values)
+        self.options.append(tree.Option(span, tree.Name(span, name), literals))
 
     def spec(self) -> tree.SocketSpec:
         return tree.SocketSpec(self.type, None, tuple(self.clauses))
@@ -283,11 +296,11 @@ class DeviceBuilder:
     ) -> None:
         self._topology = topology
         self._name = topology._named(name)
-        self._kind = tree.Name(topology._here(kind), kind)
+        self._kind = tree.Name(topology._here(kind, "kind"), kind)
         self._run = tree.Run(self._name.span, tree.Name(self._name.span, run), None)
-        self._swap = tree.Name(topology._here("swap"), "swap") if swap else None
+        self._swap = tree.Name(topology._here("swap", "swap"), "swap") if swap else None
         self._bracket = _bracket(topology, replicas)
-        self._sides = {side: _Spec(topology, type) for side, type in types.items()}
+        self._sides = {side: _Spec(topology, type, f"{side[:3]}_type") for side, type in types.items()}
 
     def bind_in(self, *endpoints: str) -> None:
         """Bind the in side to endpoints."""
@@ -352,7 +365,7 @@ class AppBuilder:
         self._sockets: dict[str, tuple[tree.Name, _Spec]] = {}
         self._run: tree.Run | None = None
         if run is not None:
-            span = topology._here(run)
+            span = topology._here(run, "run")
             self._run = tree.Run(span, None, tree.Text(span, _quoted(run)))
         elif inside:
             self._run = tree.Run(self._name.span, tree.Name(self._name.span, "inside"), None)
@@ -436,7 +449,7 @@ def _option_name(option: str | int) -> str:
 
 
 def _bracket(topology: Topology, replicas: int | None) -> tree.Bracket | None:
-    return None if replicas is None else tree.Bracket(topology._here(str(replicas)), str(replicas))
+    return None if replicas is None else tree.Bracket(topology._here(str(replicas), "replicas"), str(replicas))
 
 
 def _quoted(text: str) -> str:
@@ -448,7 +461,7 @@ REFERENCE_PART = re.compile(r"([A-Za-z_][\w-]*)(?:\[([^\]]*)\])?", re.ASCII)
 
 
 def _reference(topology: Topology, text: str) -> tree.Reference:
-    span = topology._here(text)
+    span = topology._here(text, "places")
     parts = []
     for piece in text.removeprefix(".").split("."):
         match = REFERENCE_PART.fullmatch(piece)
