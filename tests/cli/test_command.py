@@ -60,7 +60,7 @@ def test_without_a_verb_it_shows_the_help(ztopo: Ztopo) -> None:
     done = ztopo()
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "Commands:" in done.stderr
+    assert done.stderr == ztopo("--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,12 @@ def test_without_a_verb_it_shows_the_help(ztopo: Ztopo) -> None:
     [
         (("chekc",), "there is no verb `chekc`, did you mean `check`?"),
         (("validat",), "did you mean `validate`?"),
-        (("zzzzzz",), "there is no verb `zzzzzz`"),
-        (("check", "--fromat", "json"), "No such option"),
+        (("zzzzzz",), f"there is no verb `zzzzzz`, there are {', '.join(f'`{v}`' for v in VERBS)}\n"),
+        (("run", "x.ztopo"), "there is no verb `run`, did you mean `up`?"),
+        (("help",), "there is no verb `help`, did you mean `--help`?"),
+        (("x.ztopo",), "there is no verb `x.ztopo`: to start a file, write `ztopo up x.ztopo`"),
+        (("./none.ztopo",), "to start a file, write `ztopo up ./none.ztopo`"),
+        (("check", "--fromat", "json"), "'--format'?"),
         (("--nonsense",), "No such option"),
         (("check", "--format", "xml"), "is not one of 'concise', 'full', 'json'"),
         (("check", "--set", "port"), "'port' is not of the form name=value"),

@@ -292,6 +292,10 @@ class Verbs(click.Group):
         raise click.UsageError(f"there is no verb `{name}`{_nearest(name)}", ctx)
 
 
+MEANT = {"help": "--help", "run": "up", "start": "up", "lint": "check", "draw": "graph", "version": "--version"}
+"""What other programs call what we have by another name."""
+
+
 def _command(verb: str) -> click.Command:
     command: click.Command = import_module(f"topo.cli.{verb}").command
     if command.name != verb or HELP not in command.params:
@@ -307,8 +311,11 @@ def _aliases(verb: str) -> tuple[str, ...]:
 def _nearest(name: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, [*verbs(), *(alias for verb in verbs() for alias in _aliases(verb))], n=1)
-    return f", did you mean `{near[0]}`?" if near else ""
+    if name.endswith(".ztopo") or os.path.isfile(name):
+        return f": to start a file, write `ztopo up {name}`"
+    names = [*verbs(), *(alias for verb in verbs() for alias in _aliases(verb))]
+    near = MEANT.get(name) or next(iter(get_close_matches(name, names, n=1)), None)
+    return f", did you mean `{near}`?" if near else ", there are " + ", ".join(f"`{verb}`" for verb in verbs())
 
 
 def _help(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -338,11 +345,16 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
     name="ztopo",
     context_settings={"auto_envvar_prefix": "ZTOPO_CLI", "max_content_width": 100},
     params=[HELP],
+    invoke_without_command=True,
     epilog="Every option can also come from the environment, as ZTOPO_CLI_<VERB>_<OPTION>.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Say which version this is.")
-def ztopo() -> None:
+@click.pass_context
+def ztopo(context: click.Context) -> Exit:
     """Check, draw and run ZeroMQ topologies written in .ztopo files."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+    return Exit.USAGE
 
 
 def main() -> NoReturn:
