@@ -13,6 +13,7 @@ from typing import Literal, ParamSpec, TypeVar
 import msgspec
 
 from topo.source import Span
+from topo.text import clean
 
 __all__ = ["Diagnostic", "Edit", "Finding", "Fix", "Label", "Severity", "did_you_mean", "finding", "has_errors", "in_order"]
 
@@ -57,6 +58,13 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     fix: Fix | None = None
+
+    def __str__(self) -> str:
+        """In one line, as compilers write it: `file:line:column: error[ZT201]: message`."""
+        said = f"{self.severity}[{self.code}]: {self.message}"
+        if self.span is not None:
+            said = f"{self.span.source.name}:{self.span.position.line}:{self.span.position.column}: {said}"
+        return clean(said)
 
     @property
     def span(self) -> Span | None:

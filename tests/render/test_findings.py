@@ -121,6 +121,12 @@ def test_concise(golden: Golden) -> None:
     golden(GOLDEN / "findings_concise.out", findings_concise.render(DIAGNOSTICS, Style()))
 
 
+def test_a_finding_is_its_line() -> None:
+    lines = findings_concise.render(DIAGNOSTICS, Style()).splitlines()
+    assert [str(d) for d in DIAGNOSTICS if len(d.message) < 1000] == [line for line in lines if "absurd" not in line]
+    assert str(DIAGNOSTICS[0]) == "example.ztopo:2:24: error[ZT201]: a SUB cannot talk to a PUSH"
+
+
 def test_json(golden: Golden) -> None:
     text = findings_json.render(DIAGNOSTICS, Style())
     assert text.isascii()
