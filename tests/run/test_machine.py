@@ -218,6 +218,16 @@ def test_a_second_wish_kills_at_once() -> None:
     assert history.machine.code == 130
 
 
+def test_what_is_killed_as_asked_has_not_failed() -> None:
+    history = History()
+    history.running()
+    history.hear(StopAsked("SIGINT"), StopAsked("SIGINT"))
+    names = (HOST, "c", "source", "sink")
+    acts = history.hear(*(Exited(n, -signal.SIGKILL) for n in names), *map(Gone, names))
+    assert not [a for a in acts if isinstance(a, Report)]
+    assert (history.machine.phase, history.machine.code) == ("ended", 130)
+
+
 def test_one_wish_during_the_stop_after_a_failure_is_not_a_second_one() -> None:
     history = History()
     history.running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -331,8 +332,10 @@ app first: PUSH connect relay.in { run "python told.py" }
     up.process.send_signal(number)
     up.wait_for(f"^stopping: {number.name}$")
     up.wait_for(r"^first +\| told to end")
+    up.wait_for(r"^first +stopped +process \d+$")
     up.wait_for(r"^relay +stopped +0 messages received, 0 sent")
     up.wait_for(r"^last +\| told to end")
+    up.wait_for(r"^last +stopped +process \d+$")
     ends_well(up, 0)
 
 
@@ -345,6 +348,21 @@ def test_a_second_signal_ends_it_at_once_with_130(world: World, ends_well: Ends)
     up.interrupt()
     up.wait_for("^killing everything: SIGINT$")
     ends_well(up, 130)
+
+
+def test_what_a_second_signal_kills_is_no_failure(world: World, ends_well: Ends) -> None:
+    device = "device relay: streamer { run process; in PULL bind tcp://127.0.0.1:*; out PUSH bind tcp://127.0.0.1:* }\n"
+    world.topology(device + app("stubborn", STUBBORN).replace(" {", ": PUSH connect relay.in {", 1))
+    up = world.up("t.ztopo")
+    up.wait_for(r"stubborn +\| there")
+    up.interrupt()
+    up.wait_for("^stopping: SIGINT$")
+    up.interrupt()
+    ends_well(up, 130)
+    assert re.search(r"^stubborn +killed +process \d+, as asked$", up.text, re.MULTILINE)
+    assert re.search(r"^relay +killed +process \d+, as asked$", up.text, re.MULTILINE)
+    assert "error" not in up.text
+    assert up.text.splitlines()[-1] == "t has stopped"
 
 
 def test_who_is_still_busy_is_said_and_then_killed(world: World, ends_well: Ends) -> None:

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from signal import Signals
+from signal import SIGKILL, Signals
 
 from topo.cli import report, say, style_for
 from topo.plan import Plan
@@ -66,6 +66,7 @@ class Progress:
         self._devices = {d.name: d for d in plan.devices}
         self._apps = {a.name: a for a in plan.apps}
         self._host_of = {d.name: host.name for host in plan.hosts for d in host.devices}
+        self._members = {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
         names = (*self._devices, *self._apps)
         self._column = min(max(map(width, names), default=0), WIDEST_NAME)
         self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
@@ -116,6 +117,8 @@ class Progress:
                 self._line(name, "resumed", f"process {self._pids[name]}")
             case Exited(name, 0) if name in self._apps and not self._stopping:
                 self._line(name, "done", self._apps[name].place.where)
+            case Exited(name, status) if self._stopping:
+                self._show_end(name, status)
             case Stopped(device) if event.statistics:
                 self._line(device, "stopped", _counts(event.statistics))
             case Phased("running"):
@@ -151,6 +154,13 @@ class Progress:
             side = socket.id.rpartition(".")[2]
             for address in self._bound[name].addresses.get(socket.id, ()):
                 say(f"{' ' * self._column} {side:<{WORD}} {address}")
+
+    def _show_end(self, name: str, status: int) -> None:
+        """The end of a process that is to end. Devices say theirs themselves, unless they are killed."""
+        killed = status == -SIGKILL
+        how = f"process {self._pids[name]}" + (", as asked" if killed and self._killing else "")
+        for member in (name,) if name in self._apps else self._members[name] if killed else ():
+            self._line(member, "killed" if killed else "stopped", how)
 
     def _running(self) -> None:
         counts = ((len(self._devices), "device"), (len(self._apps), "app"))

@@ -315,7 +315,7 @@ class Machine:
         if not self._move(lives, name, "exited"):
             return
         lost = self._lose_devices(name)
-        if lost or not self._ended_well(event):
+        if (lost and self.phase != "killing") or not self._ended_well(event):
             self._fail(event, lost)
         if name not in self.local:
             self._signal(name, signal.SIGTERM)  # for what it may have left behind
