@@ -59,7 +59,8 @@ class Bench:
     def device(self, frontend: int, backend: int, capture: int | None = None, **options: Any) -> Device:
         """A device with new sockets, not yet running. Options: of the three sockets, and for the Proxy."""
         made = [self.bound(kind, **options.pop(name, {})) for kind, name in ((frontend, "front"), (backend, "back"))]
-        captured = None if capture is None else self.bound(capture, **options.pop("mon", {}))
+        monitor = options.pop("mon", {})
+        captured = None if capture is None else self.bound(capture, **monitor)
         return self.proxy(made[0], made[1], captured, **options)
 
     def proxy(self, frontend: Socket, backend: Socket, capture: Socket | None = None, **options: Any) -> Device:
