@@ -10,7 +10,7 @@ import linecache
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -196,12 +196,15 @@ class Topology:
 
     # Running
 
-    def up(self, *, context: zmq.Context[Any] | None = None) -> Running:
+    def up(self, *, context: zmq.Context[Any] | None = None, on_failure: Callable[[Diagnostic], None] | None = None) -> Running:
         """Start it: thread devices in this process, sharing `context` (`zmq.Context.instance()` if None); the rest beside it.
 
         Blocks until everything is bound and connected. Use it with `with`; leaving stops everything and waits for it. Raises
         TopologyError if the topology is invalid, before anything starts, or if something of it cannot start, with nothing
         left running. It installs no signal handlers and may be called from any thread.
+
+        What fails later stops everything. It is logged as it happens, by the logger `ztopo`, `on_failure` is called with it in
+        a thread of ztopo's, which goes on only when that returns, and it is raised when the block is left, and by `wait` and `socket`.
         """
         from topo.run import runs_here
 
@@ -214,7 +217,8 @@ class Topology:
         if not compilation.valid:
             raise TopologyError(compilation.diagnostics)
         assert compilation.graph is not None
-        return start(make_plan(compilation), context=context, sources=sources(compilation.graph), error=TopologyError)
+        where = sources(compilation.graph)
+        return start(make_plan(compilation), context=context, sources=where, on_failure=on_failure, error=TopologyError)
 
     # Places
 

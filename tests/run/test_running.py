@@ -15,10 +15,11 @@ import pytest
 import zmq
 
 import topo
+from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run.events import Bound, Phased, Ready, Started, Stopped, Told
 from topo.run.machine import Limits
-from topo.run.running import RunError, start
+from topo.run.running import RunError, Running, start
 from topo.run.supervisor import Supervisor
 
 RELAY = """
@@ -197,6 +198,50 @@ def test_what_fails_later_is_raised_at_the_end(here: Path, context: zmq.Context[
             running.__exit__(None, None, None)
     finally:
         running.stop()
+
+
+def test_a_failure_is_told_to_a_program_that_waits_for_a_message(
+    here: Path, context: zmq.Context[zmq.Socket[bytes]], caplog: pytest.LogCaptureFixture
+) -> None:
+    text = RELAY_FILE.replace("    in ", "    run process\n    in ").replace("inproc://asked", "tcp://127.0.0.1:*")
+
+    def wake(diagnostic: Diagnostic) -> None:
+        told.append(diagnostic)
+        assert not running.stop()  # at once, though nothing has ended yet
+        with context.socket(zmq.PUSH) as other:
+            other.connect("inproc://answers0")
+            other.send(b"failed")
+
+    told: list[Diagnostic] = []
+    running = topo.loads(text).up(context=context, on_failure=wake)
+    try:
+        assert not running.stopping
+        answers = running.socket("answers[0]")
+        answers.rcvtimeo = 30_000
+        os.kill(pid_of(running), signal.SIGKILL)
+        assert answers.recv() == b"failed"
+        assert running.stopping
+        assert running.failures == tuple(told)
+        with pytest.raises(topo.TopologyError, match="the process of `relay` was killed by SIGKILL"):
+            running.socket("client")
+    finally:
+        running.stop()
+    assert [d.code for d in told] == ["ZT904"]
+    (record,) = (r for r in caplog.records if r.name == "ztopo")
+    assert record.levelname == "ERROR"
+    assert record.getMessage() == "t: <text>:4: the process of `relay` was killed by SIGKILL [ZT904]"
+
+
+def pid_of(running: Running) -> int:
+    return running._supervisor._pids["relay"]
+
+
+def test_a_topology_that_was_stopped_makes_no_sockets(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with topo.loads(RELAY_FILE).up(context=context) as running:
+        pass
+    with pytest.raises(RuntimeError, match="t has ended: it makes no sockets any more"):
+        running.socket("client")
+    assert running.failures == ()
 
 
 def test_an_error_inside_the_block_stops_everything_and_goes_on(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:

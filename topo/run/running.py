@@ -1,11 +1,13 @@
 """A running topology for a Python program: the supervisor is a thread of it, thread devices are threads of it.
 
-It installs no signal handlers and changes nothing else that belongs to the whole process.
+It installs no signal handlers and changes nothing else that belongs to the whole process. What fails while it runs is logged as
+it happens, by the logger `ztopo`, for the thread that would be told may be waiting for a message that never comes.
 """
 
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
@@ -16,7 +18,7 @@ import zmq
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run import sockets
-from topo.run.events import Phased, StopAsked, Told
+from topo.run.events import Phased, Said, StopAsked, Told
 from topo.run.host import LocalHost
 from topo.run.machine import Limits
 from topo.run.sockets import Context, Socket
@@ -24,6 +26,9 @@ from topo.run.supervisor import Outcome, Supervisor
 from topo.source import Source
 
 __all__ = ["RunError", "Running", "start"]
+
+log = logging.getLogger("ztopo")
+LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 MakeError = Callable[[tuple[Diagnostic, ...]], Exception]
 
@@ -43,6 +48,7 @@ def start(
     context: zmq.Context[Any] | None = None,
     sources: Mapping[str, Source] | None = None,
     on_event: Callable[[Told], None] | None = None,
+    on_failure: Callable[[Diagnostic], None] | None = None,
     limits: Limits | None = None,
     error: MakeError = RunError,
 ) -> Running:
@@ -50,9 +56,10 @@ def start(
 
     Thread devices share `context`, or pyzmq's usual one if None; with `in_process=False` they have a process of their own.
     `sources` are the texts that the plan's places are in; see `topo.plan.sources`. `on_event` is told what happens, in threads
-    of the supervisor. Whatever goes wrong is raised as `error` makes it from diagnostics, with nothing left running.
+    of the supervisor, `on_failure` of what fails once it is ready. Whatever goes wrong is raised as `error` makes it from
+    diagnostics, with nothing left running.
     """
-    running = Running(plan, in_process, context or zmq.Context.instance(), sources, on_event, limits, error)
+    running = Running(plan, in_process, context or zmq.Context.instance(), sources, on_event, on_failure, limits, error)
     try:
         running._wait_ready()
     except BaseException:
@@ -71,14 +78,17 @@ class Running:
         context: Context,
         sources: Mapping[str, Source] | None,
         on_event: Callable[[Told], None] | None,
+        on_failure: Callable[[Diagnostic], None] | None,
         limits: Limits | None,
         error: MakeError,
     ) -> None:
         self.plan = plan
         self._context = context
         self._on_event = on_event
+        self._on_failure = on_failure
         self._error = error
         self._begun = threading.Event()
+        self._stopping = threading.Event()
         self._ended = threading.Event()
         self._outcome: Outcome | None = None
         self._raised: BaseException | None = None
@@ -104,9 +114,19 @@ class Running:
         return MappingProxyType(dict(self._addresses))
 
     @property
+    def stopping(self) -> bool:
+        """Whether it is about to end, or has ended: it was told to, or something of it has failed."""
+        return self._stopping.is_set()
+
+    @property
     def ended(self) -> bool:
         """Whether nothing of it is left."""
         return self._ended.is_set()
+
+    @property
+    def failures(self) -> tuple[Diagnostic, ...]:
+        """What has failed so far."""
+        return tuple(d for d in self._supervisor.diagnostics if d.severity == "error")
 
     def statistics(self) -> dict[str, dict[str, object]]:
         """What the devices in this process have done so far, by name."""
@@ -117,7 +137,9 @@ class Running:
         """A new socket for an app that is declared with `run inside`: of its type, with its options, bound and connected.
 
         It belongs to the calling thread, which may close it; if it does not, `stop` does when the same thread calls it.
+        Raises what has failed, and RuntimeError if the topology was stopped: there is nobody to talk to any more.
         """
+        self._must_run()
         known = {s.id: s for s in self.plan.sockets}
         wanted = known.get(name) or {id.replace("[*]", ""): s for id, s in known.items()}.get(name)
         if wanted is None:
@@ -133,7 +155,7 @@ class Running:
     # Waiting
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, and say whether it has. Raises what went wrong."""
+        """Wait until it has ended, as it does once something fails, and say whether it has. Raises what went wrong."""
         if not self._ended.wait(timeout):
             return False
         self._raise()
@@ -145,6 +167,10 @@ class Running:
             if owner == threading.get_ident():
                 socket.close()
         self._supervisor.post(StopAsked("stop", insists=False))
+        if (
+            threading.current_thread() is self._thread
+        ):  # `on_failure` or `on_event` wants it, and nothing ends before that returns
+            return False
         ended = self._ended.wait(timeout)
         if ended:
             self._thread.join()
@@ -166,6 +192,14 @@ class Running:
         if self._ended.is_set():
             self._raise()
 
+    def _must_run(self) -> None:
+        if self._ended.is_set():
+            self._raise()
+        if self.stopping:
+            if self.failures:
+                raise self._error(self.failures)
+            raise RuntimeError(f"{self.name} {'has ended' if self.ended else 'is stopping'}: it makes no sockets any more")
+
     def _raise(self) -> None:
         if self._raised is not None:
             raise self._raised
@@ -178,6 +212,7 @@ class Running:
         except BaseException as raised:  # raised again in the thread that waits
             self._raised = raised
         finally:
+            self._stopping.set()
             self._ended.set()
             self._begun.set()
 
@@ -185,8 +220,20 @@ class Running:
         if isinstance(event, Phased) and event.phase == "running":
             self._addresses = event.addresses
             self._begun.set()
+        if isinstance(event, Phased) and event.phase == "stopping":
+            self._stopping.set()
+        if isinstance(event, Said) and self._begun.is_set():
+            self._failed(event.diagnostic)
         if self._on_event is not None:
             self._on_event(event)
+
+    def _failed(self, diagnostic: Diagnostic) -> None:
+        where = f"{diagnostic.span.where}: " if diagnostic.span else ""
+        if diagnostic.severity == "error":
+            self._stopping.set()
+        log.log(LEVELS[diagnostic.severity], "%s: %s%s [%s]", self.name, where, diagnostic.message, diagnostic.code)
+        if self._on_failure is not None and diagnostic.severity == "error":
+            self._on_failure(diagnostic)
 
     def _wrote(self, name: str, line: str, goes_on: bool) -> None:
         print(f"{name} {'+' if goes_on else '|'} {line}", flush=True)
