@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import networkx
 import pytest
@@ -102,7 +103,7 @@ def test_each_argument_has_its_own_place() -> None:
 def test_one_of_several_on_a_line_has_its_own_place() -> None:
     topology = topo.Topology("wrong")
     kind = "XPUB"
-    mux = topology.queue("ö", "ROUTER", "ROUTER"); mux.bind_in("inproc://a"); mux.bind_out("inproc://b")  # fmt: skip  # noqa: E702
+    "ö"; mux = topology.queue("mux", "ROUTER", "ROUTER"); mux.bind_in("inproc://a"); mux.bind_out("inproc://b")  # fmt: skip  # noqa: E702
     topology.app("sub", kind).connect("inproc://c").connect("nobody", "nothing")
     found = topology.check(Libzmq())
     by_code = {d.code: d for d in found}
@@ -163,6 +164,48 @@ def test_an_invalid_topology_is_not_started() -> None:
     topology.app("work", "PULL").connect("nobody")
     with pytest.raises(topo.TopologyError):
         topology.up()
+
+
+@pytest.mark.parametrize("name", ["a.in", "", "../x/y", "my broker", "1st", "a\n", 3])
+def test_a_name_is_one_that_the_language_has(name: Any) -> None:
+    topology = topo.Topology("t")
+    for use in (topo.Topology, topology.queue, topology.app, lambda n: topology.app("a").socket(n, "PUSH")):
+        with pytest.raises(ValueError, match="is no name: names have letters"):
+            use(name)
+
+
+@pytest.mark.parametrize("run", ["proces", 3, None])
+def test_a_device_runs_as_a_thread_or_a_process(run: Any) -> None:
+    with pytest.raises(ValueError, match="run is 'thread' or 'process', not "):
+        topo.Topology("t").queue("b", run=run)
+
+
+def test_wrong_arguments_are_said_in_the_words_of_the_api() -> None:
+    topology: Any = topo.Topology("t")
+    broker = topology.queue("broker")
+    with pytest.raises(TypeError, match=r"connect takes .* such as 'broker.in', as text, not the builder of broker"):
+        topology.app("a", "REQ").connect(broker)
+    with pytest.raises(TypeError, match=r"bind takes endpoints, such as 'tcp://127.0.0.1:5555', as text, not 5555"):
+        broker.bind_in("tcp://127.0.0.1", 5555)
+    with pytest.raises(TypeError, match=r"bind takes endpoints, .*, at least one"):
+        broker.bind_in()
+    with pytest.raises(ValueError, match=r"99 is not a socket type, such as zmq.REQ"):
+        topology.queue("b", 99)
+    with pytest.raises(ValueError, match=r"99999 is not a socket option, such as zmq.LINGER"):
+        broker.setsockopt_in(99999, 1)
+    with pytest.raises(TypeError, match=r"run is the command as text"):
+        topology.app("b", run=3)
+    with pytest.raises(TypeError, match=r"kind is a text"):
+        topology.device("b", 3, "PULL", "PUSH")
+
+
+def test_prefixes_may_follow_the_types_as_in_pyzmq() -> None:
+    for kind in ("queue", "forwarder", "streamer", "proxy"):
+        topology = topo.Topology("t")
+        getattr(topology, kind)("d", "PULL", "PUSH", "PUB", b"from", b"to")
+        model = topology.compile(Libzmq()).model
+        assert model is not None
+        assert model.devices[0].prefixes == (b"from", b"to")
 
 
 def test_wrong_use_raises_at_once() -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["AppBuilder", "DeviceBuilder", "Topology", "TopologyError", "load", "loads"]
 
 B = TypeVar("B", "DeviceBuilder", "AppBuilder")
+E = TypeVar("E", bound=Enum)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
+"""As in the grammar."""
 PACKAGE = str(Path(__file__).parent) + os.sep
 
 
@@ -86,9 +90,9 @@ class Topology:
         self._declared: list[tree.Statement | DeviceBuilder | AppBuilder] = []
         self._source: Source | None = None
         if name is not None:
-            place = self._here(name, "name")
-            self._declared.append(tree.Topology(place, tree.Name(place, name)))
-            self._source = place.source
+            named = self._named(name)
+            self._declared.append(tree.Topology(named.span, named))
+            self._source = named.span.source
 
     # Building
 
@@ -98,28 +102,47 @@ class Topology:
         in_type: str | int = "ROUTER",
         out_type: str | int = "DEALER",
         mon_type: str | int | None = None,
+        *prefixes: str | bytes,
         **more: Any,
     ) -> DeviceBuilder:
-        """A device that carries requests one way and replies the other. `more` as for `device`."""
-        return self.device(name, "queue", in_type, out_type, mon_type, **more)
+        """A device that carries requests one way and replies the other. `prefixes` and `more` as for `device`."""
+        return self.device(name, "queue", in_type, out_type, mon_type, *prefixes, **more)
 
     def forwarder(
-        self, name: str, in_type: str | int = "XSUB", out_type: str | int = "XPUB", mon_type: str | int | None = None, **more: Any
+        self,
+        name: str,
+        in_type: str | int = "XSUB",
+        out_type: str | int = "XPUB",
+        mon_type: str | int | None = None,
+        *prefixes: str | bytes,
+        **more: Any,
     ) -> DeviceBuilder:
-        """A device between publishers and subscribers. `more` as for `device`."""
-        return self.device(name, "forwarder", in_type, out_type, mon_type, **more)
+        """A device between publishers and subscribers. `prefixes` and `more` as for `device`."""
+        return self.device(name, "forwarder", in_type, out_type, mon_type, *prefixes, **more)
 
     def streamer(
-        self, name: str, in_type: str | int = "PULL", out_type: str | int = "PUSH", mon_type: str | int | None = None, **more: Any
+        self,
+        name: str,
+        in_type: str | int = "PULL",
+        out_type: str | int = "PUSH",
+        mon_type: str | int | None = None,
+        *prefixes: str | bytes,
+        **more: Any,
     ) -> DeviceBuilder:
-        """A device between pushers and pullers. `more` as for `device`."""
-        return self.device(name, "streamer", in_type, out_type, mon_type, **more)
+        """A device between pushers and pullers. `prefixes` and `more` as for `device`."""
+        return self.device(name, "streamer", in_type, out_type, mon_type, *prefixes, **more)
 
     def proxy(
-        self, name: str, in_type: str | int, out_type: str | int, mon_type: str | int | None = None, **more: Any
+        self,
+        name: str,
+        in_type: str | int,
+        out_type: str | int,
+        mon_type: str | int | None = None,
+        *prefixes: str | bytes,
+        **more: Any,
     ) -> DeviceBuilder:
-        """A device between any two sockets. `more` as for `device`."""
-        return self.device(name, "proxy", in_type, out_type, mon_type, **more)
+        """A device between any two sockets. `prefixes` and `more` as for `device`."""
+        return self.device(name, "proxy", in_type, out_type, mon_type, *prefixes, **more)
 
     def device(
         self,
@@ -140,6 +163,10 @@ class Topology:
         With `mon_type` it has a monitor, to which every message is copied behind `in_prefix` or `out_prefix`. `swap` exchanges
         the first two parts, which ROUTER-ROUTER needs. `run` says whether it is a thread or a process of its own.
         """
+        if run not in ("thread", "process"):
+            raise ValueError(f"run is 'thread' or 'process', not {run!r}")
+        if not isinstance(kind, str):
+            raise TypeError(f"kind is a text, such as 'queue', not {kind!r}")
         types = {"in": in_type, "out": out_type, **({"monitor": mon_type} if mon_type is not None else {})}
         device = DeviceBuilder(self, name, kind, types, run, swap, replicas)
         if mon_type is not None and (in_prefix, out_prefix) != (b"in", b"out"):
@@ -222,8 +249,10 @@ class Topology:
 
     # Places
 
-    def _named(self, name: str, argument: str = "name") -> tree.Name:
-        return tree.Name(self._here(name, argument), name)
+    def _named(self, name: str) -> tree.Name:
+        if not isinstance(name, str) or NAME.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is no name: names have letters, digits, `_`, and `-` inside, and begin with no digit")
+        return tree.Name(self._here(name, "name"), name)
 
     def _here(self, word: str, argument: str) -> Span:
         """The place in the program that called us, where `word` stands in what it gave as `argument`."""
@@ -260,15 +289,17 @@ class _Spec:
 
     def __init__(self, topology: Topology, type: str | int | None, argument: str = "type") -> None:
         self.topology = topology
-        self.type = None if type is None else topology._named(_type_name(type), argument)
+        self.type = None if type is None else _type(topology, type, argument)
         self.clauses: list[tree.Clause] = []
         self.options: list[tree.Option] = []
 
     def bind(self, *endpoints: str) -> None:
+        _must_be_texts(endpoints, "bind takes endpoints, such as 'tcp://127.0.0.1:5555'")
         places = tuple(self._endpoint(e, "endpoints") for e in endpoints)
         self.clauses.append(tree.Bind(places[0].span, places))
 
     def connect(self, *places: str) -> None:
+        _must_be_texts(places, "connect takes endpoints and names of sockets, such as 'broker.in'")
         found = tuple(self._endpoint(p, "places") if "://" in p else _reference(self.topology, p) for p in places)
         self.clauses.append(tree.Connect(found[0].span, found))
 
@@ -362,6 +393,8 @@ class AppBuilder:
     ) -> None:
         if run is not None and inside:
             raise ValueError(f"the app {name} is either run by a command or inside this program")
+        if run is not None and not isinstance(run, str):
+            raise TypeError(f"run is the command as text, such as 'python client.py', not {run!r}")
         self._topology = topology
         self._name = topology._named(name)
         self._bracket = _bracket(topology, replicas)
@@ -436,12 +469,29 @@ class SocketBuilder:
         return self
 
 
+def _must_be_texts(places: tuple[object, ...], wanted: str) -> None:
+    for place in places:
+        if not isinstance(place, str):
+            raise TypeError(f"{wanted}, as text, not {_shown(place)}")
+    if not places:
+        raise TypeError(f"{wanted}, at least one")
+
+
+def _shown(value: object) -> str:
+    return f"the builder of {value._name.text}" if isinstance(value, DeviceBuilder | AppBuilder) else repr(value)
+
+
+def _type(topology: Topology, type: str | int, argument: str) -> tree.Name:
+    name = _type_name(type)
+    return tree.Name(topology._here(name, argument), name)
+
+
 def _type_name(type: str | int) -> str:
     if isinstance(type, str):
         return type
     import zmq
 
-    return zmq.SocketType(type).name
+    return _constant(zmq.SocketType, type, "a socket type, such as zmq.REQ").name
 
 
 def _option_name(option: str | int) -> str:
@@ -449,7 +499,14 @@ def _option_name(option: str | int) -> str:
         return option
     import zmq
 
-    return zmq.SocketOption(option).name.lower()
+    return _constant(zmq.SocketOption, option, "a socket option, such as zmq.LINGER").name.lower()
+
+
+def _constant(known: type[E], value: object, wanted: str) -> E:
+    try:
+        return known(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not {wanted}") from None
 
 
 def _bracket(topology: Topology, replicas: int | None) -> tree.Bracket | None:
