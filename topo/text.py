@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["clean", "cut", "width", "wrap"]
+__all__ = ["clean", "cut", "harmless", "width", "wrap"]
 
 CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -23,6 +24,19 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))
+
+
+COLOR = re.compile(r"(\x1b\[[0-9;:]*m)")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+def harmless(line: str) -> str:
+    """A line of somebody's output for a terminal: its colours end where it ends, and nothing else in it is obeyed."""
+    if CONTROL.search(line) is None:
+        return line
+    pieces = COLOR.split(line)
+    shown = "".join(piece if n % 2 else CONTROL.sub(lambda found: _visible(found[0]), piece) for n, piece in enumerate(pieces))
+    return shown + "\x1b[0m" if len(pieces) > 1 else shown
 
 
 def _visible(character: str) -> str:

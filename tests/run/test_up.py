@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.run.conftest import ZTOPO, Up, World, wait_for_end
+from topo.cli._progress import Progress
+from topo.plan import AppPlan, Place, Plan
+from topo.run.events import Phased, Started
 
 Ends = Callable[[Up, int], None]
 
@@ -630,6 +633,55 @@ class Terminal:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+ODD = r"""
+import sys
+print("10%\r20%\r30%")
+print("\x1b[2J\x1b[Hwiped\x1b]0;title\x07")
+print("\x1b[31mred")
+print("plain \x9b2J")
+"""
+
+
+def test_an_apps_output_does_nothing_to_the_terminal_but_colours(world: World) -> None:
+    world.write("odd.py", ODD)
+    world.topology(app("odd", "python odd.py"))
+    terminal = Terminal(world, "t.ztopo")
+    try:
+        terminal.wait_for(b"t has stopped")
+        assert terminal.process.wait(30) == 0
+    finally:
+        terminal.close()
+        os.close(terminal.master)
+    text = terminal.seen.decode()
+    assert "| 10%␍20%␍30%" in re.sub("\x1b\\[[0-9;]*m", "", text)
+    assert "␛[2J␛[Hwiped␛]0;title␇" in text
+    assert "\x1b[31mred\x1b[0m\r\n" in text
+    assert not re.search("\x1b\\[2J|\x9b|\x07", text)
+
+
+def test_an_apps_output_is_as_it_is_off_a_terminal(world: World, ends_well: Ends) -> None:
+    world.write("odd.py", ODD)
+    world.topology(app("odd", "python odd.py"))
+    arguments = [*ZTOPO, "up", "t.ztopo"]
+    done = subprocess.run(arguments, cwd=world.folder, env=world.environment, capture_output=True, timeout=60, check=True)
+    wanted = [b"10%\r20%\r30%", b"\x1b[2J\x1b[Hwiped\x1b]0;title\x07", b"\x1b[31mred", b"plain \xc2\x9b2J"]
+    assert done.stdout.split(b"\n") == [*(b"odd | " + line for line in wanted), b""]
+
+
+def test_output_that_is_read_before_the_start_is_said_is_shown_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    place = Place("t.ztopo", 1, 0, 1)
+    plan = Plan("t", None, (), (AppPlan("early", ("true",), "/", {}, place), AppPlan("lost", ("true",), "/", {}, place)), (), ())
+    progress = Progress(plan, "never", lambda: None)
+    progress.wrote("early", "first words", False)
+    progress.wrote("lost", "of one that never started", False)
+    assert capsys.readouterr().out == ""
+    progress.tell(Started("early", 4711))
+    said = capsys.readouterr()
+    assert (said.err, said.out) == ("early started  process 4711, t.ztopo:1\n", "early | first words\n")
+    progress.tell(Phased("ended"))
+    assert capsys.readouterr().out == "lost  | of one that never started\n"
 
 
 def test_ctrl_c_at_a_terminal_reaches_only_ztopo(world: World) -> None:

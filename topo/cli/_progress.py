@@ -37,7 +37,7 @@ from topo.run.events import (
     Stopping,
     Told,
 )
-from topo.text import cut, width
+from topo.text import cut, harmless, width
 
 __all__ = ["Progress"]
 
@@ -58,11 +58,13 @@ class Progress:
         self._lock = threading.Lock()
         self._out = style_for(sys.stdout, color)
         self._err = style_for(sys.stderr, color)
+        self._terminal = sys.stdout is not None and sys.stdout.isatty()
         self._closed = False
         self._was_ready = False
         self._failed = False
         self._stopping = False
         self._killing = False
+        self._over = False
         self._devices = {d.name: d for d in plan.devices}
         self._apps = {a.name: a for a in plan.apps}
         self._host_of = {d.name: host.name for host in plan.hosts for d in host.devices}
@@ -74,23 +76,31 @@ class Progress:
         self._ready: set[str] = set()
         self._bound: dict[str, Bound] = {}
         self._pids: dict[str, int] = {}
+        self._early: dict[str, list[str]] = {}
+        """The output of those that are not yet said to have started."""
 
     # Output
 
     def wrote(self, name: str, line: str, goes_on: bool) -> None:
         """A line of an app's output, or of a process's that has something to complain of."""
         bar = "+" if goes_on else "|"
+        line = harmless(line) if self._terminal else line
         text = f"{self._out.paint(self._padded(name), self._colors.get(name, 'dim'))} {self._out.paint(bar, 'dim')} {line}\n"
         with self._lock:
-            if self._closed:
-                return
-            try:
-                sys.stdout.write(text)
-                sys.stdout.flush()
-            except OSError:
-                self._closed = True
-                _throw_away(sys.stdout.fileno())
-        if self._closed:
+            if name in self._pids or self._over:
+                self._write(text)
+            else:
+                self._early.setdefault(name, []).append(text)
+
+    def _write(self, text: str) -> None:
+        if self._closed or not text:
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError:
+            self._closed = True
+            _throw_away(sys.stdout.fileno())
             self._on_closed()
 
     # Events
@@ -111,6 +121,7 @@ class Progress:
                 self._pids[name] = pid
                 if name in self._apps:
                     self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
+                self._write("".join(self._early.pop(name, ())))
             case Halted(name, number):
                 self._line(name, "halted", f"by {Signals(number).name}, process {self._pids[name]}", "yellow")
             case Resumed(name):
@@ -130,6 +141,8 @@ class Progress:
             case Phased("killing"):
                 self._killing = True
             case Phased("ended"):
+                self._over = True
+                self._write("".join(line for lines in self._early.values() for line in lines))
                 self._ended()
             case Stopping(why):
                 say(f"{'killing everything' if self._killing else 'stopping'}: {why}")

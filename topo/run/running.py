@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, TracebackType
@@ -24,6 +25,7 @@ from topo.run.machine import Limits
 from topo.run.sockets import Context, Socket
 from topo.run.supervisor import Outcome, Supervisor
 from topo.source import Source
+from topo.text import harmless
 
 __all__ = ["RunError", "Running", "start"]
 
@@ -236,4 +238,5 @@ class Running:
             self._on_failure(diagnostic)
 
     def _wrote(self, name: str, line: str, goes_on: bool) -> None:
-        print(f"{name} {'+' if goes_on else '|'} {line}", flush=True)
+        shown = harmless(line) if sys.stdout is not None and sys.stdout.isatty() else line
+        print(f"{name} {'+' if goes_on else '|'} {shown}", flush=True)
