@@ -87,7 +87,7 @@ def unknown_param(span: Span | None, name: str, known: Iterable[str], message: s
 
 
 @finding("ZT104", "a param with a value of the wrong type")
-def bad_param_value(span: Span | None, message: str, declared: Span | None = None) -> Diagnostic:
+def bad_param_value(span: Span | None, message: str, declared: Span | None = None, notes: tuple[str, ...] = ()) -> Diagnostic:
     """A param has a type, written or taken from its default: int, port (1 to 65535), text, duration, size, bool, endpoint.
 
     ```ztopo ZT104
@@ -103,7 +103,7 @@ def bad_param_value(span: Span | None, message: str, declared: Span | None = Non
     ```
     """
     labels = tuple(Label(s, t) for s, t in ((span, ""), (declared, "declared here")) if s is not None)
-    return Diagnostic(code="ZT104", message=message, labels=labels)
+    return Diagnostic(code="ZT104", message=message, labels=labels, notes=notes)
 
 
 @finding("ZT105", "a device of a kind that there is not")

@@ -14,7 +14,7 @@ from typing import Literal, NoReturn
 import msgspec
 
 from topo import mistakes
-from topo.diagnostic import Diagnostic, Edit, Fix
+from topo.diagnostic import Diagnostic, Edit, Fix, did_you_mean
 from topo.source import Span
 from topo.syntax import expression, tree
 from topo.syntax.expression import ExpressionError, Variable
@@ -31,6 +31,17 @@ NEAR_UNITS = {
     "b": "B", "bytes": "B", "k": "KiB", "K": "KiB", "kb": "KiB", "KB": "KiB", "kib": "KiB", "kB": "KiB", "MB": "MiB", "mb": "MiB", "mib": "MiB",
     "G": "GiB", "GB": "GiB", "gb": "GiB", "gib": "GiB",
 }  # fmt: skip
+THOUSANDS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+BOOLEANS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
+ALIKE = {
+    "integer": "int",
+    "number": "int",
+    "string": "text",
+    "str": "text",
+    "bytes": "text",
+    "boolean": "bool",
+    "time": "duration",
+}
 NUMBER = re.compile(r"(-?\d+(?:_\d+)*)([A-Za-z]*)", re.ASCII)
 FRACTION = re.compile(r"(-?\d+)\.(\d{1,3})([A-Za-z]+)", re.ASCII)
 PIECES = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\\(x[0-9A-Fa-f]{2}|.)|[^\\$]+|\$")
@@ -73,6 +84,17 @@ def number(text: str) -> Given | str:
     else:
         return digits + NEAR_UNITS[unit] if unit in NEAR_UNITS else ""
     return Given(kind, value * factor, f"{value}{unit}") if abs(value * factor) <= LARGEST else ""
+
+
+def _bad_number(span: Span, text: str, right: str) -> Diagnostic:
+    match = NUMBER.fullmatch(text)
+    if match is not None and match[2] in THOUSANDS:
+        number, byte_unit = match[1], {"k": "KiB", "K": "KiB", "M": "MiB", "G": "GiB"}[match[2]]
+        notes = (f"a number is written out, `{int(number) * THOUSANDS[match[2]]}`; a size is `{number}{byte_unit}`",)
+        return bad_number(span, f"`{text}` could be a number or a size", notes=notes)
+    if FRACTION.fullmatch(text):
+        return bad_number(span, f"`{text}` has a fraction, and numbers are whole", right)
+    return bad_number(span, f"`{text}` is not a number" if not right else f"`{text}` has a unit that there is not", right)
 
 
 def _nearest(text: str) -> str:
@@ -181,7 +203,10 @@ class Values:
         assert param.type is not None
         if kind in ("list", "socket"):
             self._fail(mistakes.not_carried_out(param.type.span, f"a param of type {kind}"))
-        self._fail(mistakes.bad_param_value(param.type.span, f"there is no type `{kind}`"))
+        near = ALIKE.get(kind.lower())
+        notes = (f"did you mean `{near}`?",) if near else did_you_mean(kind, TYPES)
+        notes = (*notes, "there are " + ", ".join(f"`{name}`" for name in TYPES))
+        self._fail(mistakes.bad_param_value(param.type.span, f"there is no type `{kind}`", notes=notes))
 
     def _default_kind(self, param: tree.Param) -> str:
         if param.default is None or isinstance(param.default, tree.Call):
@@ -221,16 +246,15 @@ class Values:
     def _number(self, span: Span, text: str) -> Given:
         value = number(text)
         if isinstance(value, str):
-            self._fail(
-                bad_number(span, f"`{text}` is not a number" if not value else f"`{text}` has a unit that there is not", value)
-            )
+            self._fail(_bad_number(span, text, value))
         return value
 
     def _word(self, node: tree.Reference) -> Given:
         word = node.span.text
         if word in ("true", "false"):
             return Given("bool", int(word == "true"), word)
-        fix = Fix("put it in quotes", (Edit(node.span, f'"{word}"'),))
+        meant = BOOLEANS.get(word.lower(), f'"{word}"')
+        fix = Fix(f"write `{meant}`" if word.lower() in BOOLEANS else "put it in quotes", (Edit(node.span, meant),))
         self._fail(
             syntax_error(node.span, f"`{word}` is not a value", ("texts stand in double quotes; params as ${name}",), fix=fix)
         )

@@ -107,7 +107,7 @@ def bad_expression(span: Span, why: str) -> Diagnostic:
 
 
 @finding("ZT005", "a number that is not written as the language has it")
-def bad_number(span: Span, message: str, right: str = "") -> Diagnostic:
+def bad_number(span: Span, message: str, right: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
     """Numbers are whole: `1000`, `10_000`. Durations end with `ms`, `s`, `m` or `h`, sizes with `B`, `KiB`, `MiB` or `GiB`.
 
     ```ztopo ZT005
@@ -121,7 +121,7 @@ def bad_number(span: Span, message: str, right: str = "") -> Diagnostic:
     ```
     """
     fix = Fix(f"write `{right}`", (Edit(span, right),)) if right else None
-    notes = () if right else ("whole numbers, with ms, s, m or h for a duration and B, KiB, MiB or GiB for a size",)
+    notes = notes if notes or right else ("whole numbers, with ms, s, m or h for a duration and B, KiB, MiB or GiB for a size",)
     return Diagnostic(code="ZT005", message=message, labels=(Label(span),), notes=notes, fix=fix)
 
 
