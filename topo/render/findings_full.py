@@ -37,9 +37,10 @@ def render(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 
 def _diagnostic(diagnostic: Diagnostic, style: Style) -> Iterator[str]:
     color = COLORS[diagnostic.severity]
-    yield style.paint(f"{diagnostic.severity}[{diagnostic.code}]", "bold", color) + style.paint(
-        ": " + cut(clean(diagnostic.message), LONGEST, style.ellipsis), "bold"
-    )
+    head = f"{diagnostic.severity}[{diagnostic.code}]"
+    first, *rest = wrap(f"{head}: {cut(clean(diagnostic.message), LONGEST, style.ellipsis)}", style.width - 2)
+    yield style.paint(head, "bold", color) + style.paint(first[len(head) :], "bold")
+    yield from (style.paint(f"  {line}", "bold") for line in rest)
     gutter = _gutter(diagnostic)
     for number, (source, labels) in enumerate(_by_source(diagnostic).items()):
         start = labels[0].span.position
