@@ -428,7 +428,7 @@ class _Resolver:
     def endpoint(self, draft: Draft, place: tree.Place, numbers: dict[str, int], verb: str) -> Endpoint | None:
         """An endpoint that is written, with its params inserted and a relative path made absolute."""
         if isinstance(place, tree.Reference):
-            notes = ("to talk to another socket, connect to it",)
+            notes = ("to talk to another socket, connect to it; a param is inserted as ${name}",)
             self._broken(draft, mistakes.cannot_stand_here(place.span, f"an endpoint stands behind `{verb}`", notes))
             return None
         try:

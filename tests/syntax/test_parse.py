@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import any_texts, right_texts
@@ -128,6 +128,39 @@ def test_a_word_that_is_nearly_right_is_proposed() -> None:
     assert mistake("ztopo 1\ndevcie a: queue { }")[3] == ("did you mean `device`?",)
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "note"),
+    [
+        ("app a: PUSH bind $f", "`$` means nothing here", "a param is inserted as ${name}"),
+        ("app a: PUSH bind 5555", "expected an endpoint or a name, found `5555`", "an endpoint has a transport: tcp://127.0.0.1:5555"),
+        ("app a: PUSH bind 127.0.0.1:5555", "expected an endpoint or a name, found `127.0.0.1`", "an endpoint has a transport: tcp://127.0.0.1:5555"),
+        ("app a: zmq.PUB bind tcp://*:5", "expected `bind`, `connect` or the end of the line, found `.`", "socket types have no `zmq.` in front: `ROUTER`"),
+        ("device a: queue {\nin = ROUTER\n}", "expected `bind`, `connect` or the end of the line, found `=`", "no `=` stands here: `in ROUTER bind tcp://127.0.0.1:5555`"),
+        ("device a: queue {\nin: ROUTER\n}", "expected `bind`, `connect` or the end of the line, found `:`", "no `:` stands here: `in ROUTER bind tcp://127.0.0.1:5555`"),
+        ("app a: SUB bind tcp://*:5 { subscribe “x” }", "`“` means nothing here", 'texts stand in straight double quotes: `"`'),
+        ("// a comment: here", "`//` means nothing here", "comments begin with `#`"),
+        ("```", "a backtick means nothing here", ""),
+        ("app a: PUSH bind tcp://*:5 { linger }", "expected a value, found `}`", ""),
+        ("app a: PUSH bind tcp://*:5 { linger = 0 }", "expected a value, found `=`", "no `=` stands here: `linger 0`"),
+        ("app a: PUSH bind tcp://*:5 { sndhwm 1, rcvhwm 2 }", "", "options are separated by `;`, the values of one by `,`"),
+        ("device a: queue {\nmon PUB bind tcp://*:5\n}", "`mon` means nothing here", "did you mean `monitor`?"),
+    ],
+)  # fmt: skip
+def test_a_habit_from_elsewhere_is_one_mistake_and_teaches(text: str, message: str, note: str) -> None:
+    _, (said,) = parse(Source(f"ztopo 1\n{text}\napp b: PULL bind tcp://*:6\n"))
+    assert said.message.startswith(message)
+    assert said.notes == ((note,) if note else ())
+
+
+def test_a_command_is_put_in_quotes() -> None:
+    text = "ztopo 1\napp a: PUSH bind tcp://*:5 { run python x.py; linger 0ms }\n"
+    _, (said,) = parse(Source(text))
+    assert said.fix is not None
+    (edit,) = said.fix.edits
+    assert edit.text == '"python x.py"'
+    assert parse(Source(text[: edit.span.start] + edit.text + text[edit.span.end :]))[1] == []
+
+
 @pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ "])
 def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
     _, said = parse(Source("ztopo 1\n" + deep * 100_000))
@@ -135,6 +168,7 @@ def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
 
 
 @given(any_texts)
+@settings(deadline=None)
 def test_any_text_gives_a_tree_or_something_to_say(text: str) -> None:
     file, said = parse(Source(text))
     assert said or not file.doubtful

@@ -33,6 +33,7 @@ MOST_MISTAKES = 100
 """After so many mistakes of syntax a text is something else, and not read further."""
 
 ENDS = ("NEWLINE", "SEMICOLON", "RBRACE", "$END")
+CURLED = {"“": "”", "„": "“", "‘": "’", "«": "»"}
 OPENING = {'"': '"', "[": "]", "$": "}"}
 
 
@@ -278,6 +279,13 @@ def _without(text: str, at: int) -> str:
     line = text[at : _end_of_line(text, at)].rstrip("\r")
     behind = text[at + len(line) :]
     if text[at] == "'" and (close := line.find("'", 1)) > 0 and not set('"\\') & set(line[:close]):
+        return f'{text[:at]}"{line[1:close]}"{line[close + 1 :]}{behind}'
+    if line.startswith("//"):
+        return f"{text[:at]}{' ' * len(line)}{behind}"
+    if text[at] == "`":
+        ticks = len(line) - len(line.lstrip("`"))
+        return f"{text[:at]}{' ' * ticks}{line[ticks:]}{behind}"
+    if text[at] in CURLED and (close := line.find(CURLED[text[at]], 1)) > 0 and not set('"\\') & set(line[:close]):
         return f'{text[:at]}"{line[1:close]}"{line[close + 1 :]}{behind}'
     closing = OPENING.get(text[at])
     if closing is None or (text[at] == "$" and not line.startswith("${")):
