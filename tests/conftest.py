@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine; and what is committed is judged by the same examples everywhere.
+settings.register_profile("ztopo", deadline=None, derandomize=True)
+settings.load_profile("ztopo")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
