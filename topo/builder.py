@@ -13,12 +13,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
-from topo.calls import Call, call_at, line_at
+from topo.calls import Calls, line_at
 from topo.compile import Compilation, compile_tree, make_plan, read
 from topo.diagnostic import Diagnostic, has_errors
 from topo.plan import sources
@@ -86,7 +85,7 @@ class Topology:
     def __init__(self, name: str | None = None, *, params: Mapping[str, object] | None = None) -> None:
         self.params: dict[str, object] = dict(params or {})
         self._sources: dict[str, Source] = {}
-        self._calls: dict[tuple[str, CodeType, int, CodeType], Call | None] = {}
+        self._calls = Calls()
         self._declared: list[tree.Statement | DeviceBuilder | AppBuilder] = []
         self._source: Source | None = None
         if name is not None:
@@ -260,10 +259,7 @@ class Topology:
         while caller.f_back is not None and caller.f_code.co_filename.startswith(PACKAGE):
             called, caller = caller, caller.f_back
         source = self._program(caller.f_code.co_filename, caller.f_lineno)
-        key = (source.name, caller.f_code, caller.f_lasti, called.f_code)  # the same text in two files makes equal code
-        if key not in self._calls:
-            self._calls[key] = call_at(caller, called.f_code, source)
-        call = self._calls[key]
+        call = self._calls.at(caller, called.f_code, source)
         return call.place(word, argument) if call is not None else line_at(source, caller.f_lineno, word)
 
     def _program(self, name: str, line: int) -> Source:

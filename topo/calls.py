@@ -9,14 +9,16 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from itertools import islice, takewhile
+from itertools import takewhile
 from types import CodeType, FrameType
 
 import msgspec
 
 from topo.source import Source, Span
 
-__all__ = ["Call", "call_at", "line_at"]
+__all__ = ["Call", "Calls", "line_at"]
+
+Positions = tuple[int | None, int | None, int | None, int | None]
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -39,9 +41,26 @@ def line_at(source: Source, number: int, word: str) -> Span:
     return _word(span, word) or span
 
 
-def call_at(frame: FrameType, called: CodeType, source: Source) -> Call | None:
-    """The call of `called`, a method, that a frame is about, if the program's text tells."""
-    first, last, left, right = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+class Calls:
+    """The calls of a program, each read once. Code is known by its id: to compare it takes as long as it is."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, tuple[CodeType, list[Positions]]] = {}
+        """Each with itself, so that no other gets its id."""
+        self._calls: dict[tuple[int, int, int], Call | None] = {}
+
+    def at(self, frame: FrameType, called: CodeType, source: Source) -> Call | None:
+        """The call of `called`, a method, that a frame is about, if the program's text tells."""
+        key = (id(frame.f_code), frame.f_lasti, id(called))
+        if key not in self._calls:
+            if key[0] not in self._codes:
+                self._codes[key[0]] = (frame.f_code, list(frame.f_code.co_positions()))
+            self._calls[key] = _read(self._codes[key[0]][1][frame.f_lasti // 2], called, source)
+        return self._calls[key]
+
+
+def _read(positions: Positions, called: CodeType, source: Source) -> Call | None:
+    first, last, left, right = positions
     if first is None or last is None or left is None or right is None or last > len(source.starts):
         return None
     start, end = _offset(source, first, left), _offset(source, last, right)
