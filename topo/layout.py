@@ -114,8 +114,12 @@ def _block(parts: list[Part], wires: list[Wire], most: int) -> Layout:
             elsewhere[wire.a].append(f"{_arrow(wire.forward, wire.backward)} {where}")
         drawing = _Drawing(parts, wires, elsewhere, most)
         too_much = drawing.arrange()
+        if too_much:
+            continue
+        layout = drawing.layout()
+        too_much = drawing.touching
         if not too_much:
-            return drawing.layout()
+            return layout
 
 
 def _arrow(forward: bool, backward: bool) -> str:
@@ -212,6 +216,8 @@ class _Drawing:
         self.nets = _nets(wires)
         self.items = self._boxes(elsewhere)
         self.rows: list[Row] = []
+        self.touching: list[Wire] = []
+        """The wires of nets that found no columns of their own, and so touch others."""
 
     def _order(self, wire: Wire) -> tuple[int, int]:
         """The owners of a wire's ends, the one that stands higher first."""
@@ -355,7 +361,7 @@ class _Drawing:
         pieces: dict[Net, list[Piece]] = defaultdict(list)
         y = 0
         for upper, lower in pairwise([[], *self.rows, []]):
-            _separate(upper, lower)
+            self.touching.extend(w for net in _separate(upper, lower) for w in net.wires if w not in self.touching)
             tracks = {net: y + 1 + track for net, track in _tracks(upper, lower).items()}
             bottom = _end_of_channel(upper, lower, tracks, y)
             height = max((item.height for item in lower), default=0)
@@ -582,8 +588,12 @@ def _place(row: Row, wanted: Sequence[float], most: int) -> None:
 # -- the space between two rows ---------------------------------------------------------------------------------------------------
 
 
-def _separate(upper: Row, lower: Row) -> None:
-    """Give every net columns of its own, and make lines straight where a pin needs only a little move."""
+def _separate(upper: Row, lower: Row) -> list[Net]:
+    """Give every net columns of its own, and make lines straight where a pin needs only a little move.
+
+    Returns the nets for which there was no room.
+    """
+    without: list[Net] = []
     above = [(pin, x) for item in upper for pin, x in item.columns(False)]
     taken = {x: pin.net for pin, x in above}
     lowers = [(item, pin) for item in lower for pin in item.above]
@@ -597,11 +607,13 @@ def _separate(upper: Row, lower: Row) -> None:
             if taken.get(x, pin.net) is pin.net and x not in others and (item.part is not None or _is_free(lower, item, x)):
                 break
         else:
-            continue  # no room at all: two nets will touch here
+            without.append(pin.net)
+            continue
         if item.part is None:
             item.x = x
         else:
             pin.offset = offset
+    return without
 
 
 def _is_free(row: Row, lane: Item, x: int) -> bool:
