@@ -227,7 +227,7 @@ class _Resolver:
         for word, declared in sides.items():
             self._side(draft, declared, defaults.get(word, ""), numbers)
         for needed in ("in", "out"):
-            if needed not in sides:
+            if needed not in sides and not self._touched(statement.span):
                 self._broken(
                     draft,
                     mistakes.side_missing(statement.name.span, f"the device `{statement.name.text}` has no side `{needed}`"),
@@ -586,7 +586,7 @@ class _Names:
     def _no_socket(
         self, other: Draft, reference: tree.Reference, rest: tuple[tree.Part, ...], what: str, declared: Span
     ) -> NoReturn:
-        if other.broken and not other.sockets:
+        if (other.broken and not other.sockets) or self.resolver._touched(other.statement.span):
             raise Mistake  # what is wrong there has been said
         names = tuple(dict.fromkeys(s.base for s in other.sockets))
         if rest:

@@ -161,6 +161,19 @@ def test_a_command_is_put_in_quotes() -> None:
     assert parse(Source(text[: edit.span.start] + edit.text + text[edit.span.end :]))[1] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("device q: queue {\nin bind tcp://*:5\nout bind tcp://*:6\napp a: REQ connect q.in\n", "the text ends before a block does"),
+        ("app b: PULL connect a\ndevice q: queue {\nin bind tcp://*:5\napp a: PUSH bind tcp://*:6\n", "the text ends before a block does"),
+        ("device q: queue {\nin bind tcp:/*:5\nout bind tcp://*:6\n}\napp a: REQ connect q.in\n", "`/` means nothing here"),
+    ],
+)  # fmt: skip
+def test_what_follows_from_a_mistake_is_not_said(text: str, message: str) -> None:
+    (said,) = compile(Source(f"ztopo 1\n{text}"), libzmq=Libzmq()).diagnostics
+    assert said.message == message
+
+
 @pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ "])
 def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
     _, said = parse(Source("ztopo 1\n" + deep * 100_000))

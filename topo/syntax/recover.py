@@ -231,7 +231,12 @@ class _Reading:
                 self.lost.add(str(token))
 
     def _close(self, at: int) -> int:
-        """The text ends too early: finish the statement if it can be, and close what is open."""
+        """The text ends too early: finish the statement if it can be, and close what is open.
+
+        Where the missing brace belongs is not known, so nothing behind the open one is judged.
+        """
+        if self.opened:
+            self._doubt_from(self.opened[0], at)
         if self._fits([_nothing("RBRACE", self.tokens[at])]):
             self.tokens.insert(at, _nothing("RBRACE", self.tokens[at]))
             return at
@@ -246,6 +251,10 @@ class _Reading:
     def _doubt(self, begin: int, end: int) -> None:
         start, stop = self.tokens[begin].start_pos or 0, self.tokens[end].end_pos or 0
         self.doubtful.append(Span(self.source, start, max(start, stop)))
+
+    def _doubt_from(self, brace: Token, at: int) -> None:
+        self.doubtful.append(Span(self.source, brace.start_pos or 0, len(self.source.text) + 1))
+        self._lose([t for t in self.tokens[:at] if (t.start_pos or 0) > (brace.start_pos or 0)])
 
     def _give_up(self) -> tuple[tree.Statement, ...]:
         """Keep nothing: too much is wrong. What might be declared somewhere is not missed."""
