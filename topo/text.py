@@ -67,9 +67,9 @@ def wrap(text: str, cells: int) -> list[str]:
         line = ""
         for word in paragraph.split(" "):
             if line and width(line) + 1 + width(word) > cells:
-                lines.append(line)
+                lines.append(line.rstrip(" "))
                 line = word
             else:
                 line = f"{line} {word}" if line else word
-        lines.append(line)
+        lines.append(line.rstrip(" "))
     return lines

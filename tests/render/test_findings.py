@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
 from topo.render import Style, findings_concise, findings_full, findings_json
 from topo.source import Source, Span
-from topo.text import clean, width
+from topo.text import clean, width, wrap
 
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[Path, str], None]
@@ -152,6 +152,10 @@ def diagnostics(draw: st.DrawFn) -> Diagnostic:
         at = draw(st.integers(start, len(source.text)))
         edits.append(Edit(Span(source, start, at), draw(texts)))
     return Diagnostic(code="ZT001", message=draw(texts), labels=labels, notes=(draw(texts),), fix=Fix("x", tuple(edits)))
+
+
+def test_a_wrapped_line_ends_with_its_last_word() -> None:
+    assert wrap("aaaaaaaaaaaaa  bbbbb", 14) == ["aaaaaaaaaaaaa", "bbbbb"]
 
 
 @given(diagnostics(), st.integers(20, 100), st.booleans())
