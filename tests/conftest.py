@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ztopo", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("ztopo")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,7 @@ the plan, running and watching, is in `topo/run/`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -63,10 +64,16 @@ def compile_tree(
     said: list[Diagnostic] | None = None,
 ) -> Compilation:
     """The same from a tree, for whoever has made one without a text."""
-    model, named = resolve(file, params)
+    modules = Modules()
+    model, named = resolve(file, params, modules)
     graph = Graph(model)
     judged = check.run(graph, libzmq or at_hand())
-    diagnostics = [*(said or ()), *named, *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful))]
+    diagnostics = [
+        *(said or ()),
+        *modules.said,
+        *named,
+        *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful)),
+    ]
     return Compilation(file.source, tuple(in_order(diagnostics)), file, model, graph)
 
 
@@ -99,6 +106,31 @@ def text_of(data: bytes, name: str, path: Path | None) -> Source | Diagnostic:
         line = data.count(b"\n", 0, error.start) + 1
         return not_a_text(name, f"is not UTF-8: byte {data[error.start]:#04x} in line {line}")
     return Source(text, name, path)
+
+
+class Modules:
+    """Reads the files that a topology uses as modules, each once. `said` is what is wrong with their texts."""
+
+    def __init__(self) -> None:
+        self.said: list[Diagnostic] = []
+        self._files: dict[Path, tree.File | str] = {}
+
+    def __call__(self, path: Path) -> tree.File | str:
+        """The tree of a file, or why there is none."""
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        return self._files[path]
+
+    def _read(self, path: Path) -> tree.File | str:
+        try:
+            source = read(path, os.path.relpath(path))
+        except (OSError, ValueError) as error:
+            return f"{path.name} cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        if isinstance(source, Diagnostic):
+            return source.message
+        file, said = parse(source)
+        self.said.extend(said)
+        return file
 
 
 def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:
