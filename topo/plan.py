@@ -337,7 +337,7 @@ def _topological(after: dict[str, list[str]]) -> list[str]:
     """Every name before those that come after it, as far as there is no ring."""
     seen: set[str] = set()
     finished: list[str] = []
-    for start in reversed(after):
+    for start in after:
         if start in seen:
             continue
         seen.add(start)

@@ -49,7 +49,7 @@ WRONG: dict[str, Make] = {
     "a block without an end": text("device a: queue {\n    in ROUTER bind tcp://*:1\n"),
     "blocks that are not opened": text("}\n" * 1000),
     "deep blocks": text("app a { " * DEEP + "}" * DEEP),
-    "deep blocks without an end": text("app a { " * 2_000),
+    "deep blocks without an end": text("app a { " * DEEP),
     "deep brackets": text("app a: PUB bind tcp://*:${" + "(" * DEEP + "1" + ")" * DEEP + "}\n"),
     "deep calls": text("param x = " + "env(" * DEEP + ")" * DEEP + "\n"),
     "long lines": text("app a: PUB bind tcp://*:" + "1" * 1_000_000 + "\n"),

@@ -172,9 +172,9 @@ def test_carets_stand_under_what_they_mark(diagnostic: Diagnostic) -> None:
     ).splitlines()
     for label in diagnostic.labels[:1]:
         marked = label.span.text.split("\n")[0]
-        if "\t" in marked or not marked.strip("\r"):
+        if not marked or "\t" in marked or "\r" in marked:
             continue
         at = next(n for n, line in enumerate(lines) if re.match(r" *\d+ \| ?", line))
         start, end = lines[at + 1].index("^"), lines[at + 1].rindex("^") + 1
-        if "\n" not in label.span.text.rstrip("\r\n"):
-            assert end - start == max(1, width(clean(marked.rstrip("\r"))))
+        if "\n" not in label.span.text.rstrip("\n"):
+            assert end - start == max(1, width(clean(marked)))

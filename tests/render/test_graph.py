@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from topo.compile import compile
+from topo.compile import compile, read
 from topo.graph import Graph
 from topo.picture import Picture, picture
 from topo.render import Style, graph_ascii, graph_mermaid
@@ -33,6 +33,15 @@ def test_drawings(path: Path, golden: Golden) -> None:
     drawn = picture_of(path.read_text())
     golden(path.with_suffix(".out"), graph_ascii.render(drawn, Style()))
     golden(path.with_suffix(".mermaid.out"), graph_mermaid.render(drawn, Style()))
+
+
+def test_the_readme_shows_what_is_drawn() -> None:
+    root = HERE.parents[1]
+    source = read(root / "examples" / "request_broker.ztopo")
+    assert isinstance(source, Source)
+    graph = compile(source).graph
+    assert graph is not None
+    assert graph_ascii.render(picture(graph), Style()) in (root / "README.md").read_text()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

@@ -287,6 +287,18 @@ for daemon in (False, True):
     ends_well(up, 0)
 
 
+def test_a_folder_need_not_be_utf_8(world: World, ends_well: Ends) -> None:
+    world.folder = world.folder / os.fsdecode(b"caf\xe9")
+    world.folder.mkdir()
+    world.environment["ODD"] = os.fsdecode(b"\xff")
+    queue(world)
+    world.write("watcher.py", WATCHER.replace('os.environ["ZTOPO_WATCHER"]', 'os.environb[b"ZTOPO_WATCHER"]'))
+    up = world.up("t.ztopo")
+    up.wait_for_all(r"^broker +ready", r"^client +\| answer", r"^watcher +\| seen >")
+    up.interrupt()
+    ends_well(up, 0)
+
+
 # Stopping
 
 

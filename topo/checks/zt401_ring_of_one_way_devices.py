@@ -91,7 +91,10 @@ def _rings(graph: Graph, devices: Iterable[str]) -> Iterator[Diagnostic]:
     within = graph.nx.subgraph(sides)
     for ring in networkx.strongly_connected_components(within):
         if len(ring) > 1:
-            yield _ring(graph, networkx.find_cycle(within.subgraph(ring)), within)
+            inside: networkx.MultiDiGraph[Any] = networkx.MultiDiGraph(
+                sorted(within.subgraph(ring).edges(keys=True))
+            )  # a set has no order of its own
+            yield _ring(graph, networkx.find_cycle(inside, min(ring)), within)
 
 
 def _ring(graph: Graph, cycle: list[Any], within: networkx.MultiDiGraph[Any]) -> Diagnostic:  # Any: networkx's edges

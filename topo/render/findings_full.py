@@ -193,7 +193,7 @@ def _underlines(marks: list[Mark], room: int, style: Style, color: str) -> Itera
     row = Row()
     for mark in sorted(marks, key=lambda m: (m.start - m.end, m.primary)):  # the narrower over the wider
         row.put(mark.start, ("^" if mark.primary else "-") * (mark.end - mark.start), _ink(mark, color))
-    told = sorted((m for m in marks if m.text), key=lambda m: (m.start, m.end))
+    told = sorted({m for m in marks if m.text}, key=lambda m: (m.start, m.end, m.primary, m.text))
     end = max(m.end for m in marks)
     if told and told[-1].end == end and end + 1 + width(told[-1].text) <= room:
         row.put(end + 1, told[-1].text, _ink(told.pop(), color))

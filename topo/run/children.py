@@ -1,7 +1,7 @@
-"""Processes, as the supervisor sees them: it tells the starter what to run, and hears from it who has ended.
+"""Processes, as the supervisor sees them: it wants them started and signalled, and hears who has ended.
 
-Each process has a thread here that reads its output, and each worker one that reads its channel; they only pass on. What a
-process said before its end is passed on before its end is.
+The starter process of devcore does it. Each process has a thread here that reads its output, and each worker one that reads its
+channel; they only pass on. What a process said before its end is passed on before its end is.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from topo.devcore import starter
 from topo.plan import ProcessPlan
-from topo.run import starter
-from topo.run.events import Addresses, Connect, Exited, FromDevice, FromStarter, StarterLost, Stop, ToWorker
+from topo.run import wire, worker
+from topo.run.events import Addresses, Connect, Exited, FromDevice, FromStarter, Gone, Refused, Started, StarterLost, Stop
 
 __all__ = ["Children", "OnOutput", "Post", "Starter", "Worker", "lines_of"]
 
@@ -60,8 +58,7 @@ class Starter(Protocol):
 class Worker:
     """A process of devices: the way to it."""
 
-    def __init__(self, name: str, channel: socket.socket) -> None:
-        self.name = name
+    def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", FULL_CHANNEL, 0))
 
@@ -77,74 +74,103 @@ class Worker:
         """Ask devices to end."""
         self._send(Stop(devices))
 
-    def _send(self, message: ProcessPlan | ToWorker) -> None:
-        """Nothing is said here of one that cannot be told: if it has ended the starter reports it, if it hangs it is missed in time."""
+    def _send(self, message: msgspec.Struct) -> None:
+        """Nothing is said here of one that cannot be told: if it has ended that is reported, if it hangs it is missed in time."""
         with suppress(OSError):
-            self._channel.sendall(msgspec.json.encode(message) + b"\n")
+            self._channel.sendall(wire.written(message))
 
 
 class Children:
-    """The starter process, from outside."""
+    """All processes of a topology."""
 
     def __init__(self, post: Post, on_output: OnOutput) -> None:
         self._post = post
         self._on_output = on_output
+        self._children: dict[str, starter.Child] = {}
         self._readers: dict[str, list[threading.Thread]] = {}
-        self._closing = False
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(Path(starter.__file__).absolute()), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._reports = self._thread("reports", self._read_reports)
+        self._lost = threading.Lock()
+        """Taken by the first who finds that the starter has ended."""
+        self._starter = starter.Starter()
 
     def start_worker(self, plan: ProcessPlan) -> Worker:
         """Start a worker, which tells of itself by `post`."""
         ours, theirs = socket.socketpair()
+        self._readers[plan.name] = [self._thread(f"channel of {plan.name}", self._read_channel, ours)]
+        self._starter.preload(worker.__name__)
         with theirs:
-            self._start(plan.name, starter.RunWorker(plan.name), theirs.fileno())
-        worker = Worker(plan.name, ours)
-        self._readers[plan.name].append(self._thread(f"channel of {plan.name}", self._read_channel, ours))
-        worker.start(plan)
-        return worker
+            self._start(
+                plan.name,
+                lambda output, hear: self._starter.start(
+                    worker.main,
+                    name=f"ztopo {plan.name}",
+                    session=True,
+                    stdout=output,
+                    stderr=output,
+                    fds=(theirs.fileno(),),
+                    on_report=hear,
+                    wait=False,
+                ),
+            )
+        started = Worker(ours)
+        started.start(plan)
+        return started
 
     def start_app(self, name: str, command: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> None:
         """Start a command."""
-        self._start(name, starter.RunCommand(name, command, folder, dict(environment)))
+        self._readers[name] = []
+        self._start(
+            name,
+            lambda output, hear: self._starter.start_command(
+                command, cwd=folder, env=environment, name=name, stdout=output, stderr=output, on_report=hear, wait=False
+            ),
+        )
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a process and all that it has started."""
-        self._request(starter.Signal(name, number))
+        child = self._children.get(name)
+        if child is not None:
+            child.send_signal(number, group=True)
 
     def close(self) -> None:
         """End whatever is left."""
-        self._closing = True
-        with suppress(OSError):  # the other end is gone already
-            self._control.shutdown(socket.SHUT_RDWR)
-        self._process.wait()
-        self._reports.join()
-        self._control.close()
+        self._lost.acquire(blocking=False)  # what ends now is expected to
+        self._starter.close()
         for readers in self._readers.values():
             for reader in readers:
                 reader.join(LAST_WORDS)
 
-    def _start(self, name: str, request: starter.Request, *handles: int) -> None:
+    def _start(self, name: str, start: Callable[[int, starter.OnReport], starter.Child]) -> None:
+        """Start a process, its output going to a pipe that is read here."""
         read, write = os.pipe()
+        self._readers[name].append(self._thread(f"output of {name}", self._read_output, name, read))
         try:
-            self._request(request, write, *handles)
+            self._children[name] = start(write, lambda _, report: self._hear(name, report))
+        except starter.StarterLost:
+            self._starter_lost()
         finally:
             os.close(write)
-        self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, read)]
 
-    def _request(self, request: starter.Request, *handles: int) -> None:
-        data = msgspec.json.encode(request) + b"\n"
-        with suppress(BrokenPipeError, ConnectionResetError):  # the reports have ended, too, and that is said
-            sent = socket.send_fds(self._control, [data], handles)
-            self._control.sendall(data[sent:])
+    # In the starter's thread
+
+    def _hear(self, name: str, report: starter.Report) -> None:
+        if self._starter.lost:
+            self._starter_lost()
+            return
+        match report:
+            case starter.Started(_, pid):
+                self._post(Started(name, pid))
+            case starter.Refused(_, errno, what):
+                self._post(Refused(name, errno, os.fsdecode(what)))
+            case starter.Exited(_, status):
+                for reader in self._readers[name]:
+                    reader.join(LAST_WORDS)
+                self._post(Exited(name, status))
+            case starter.Gone():
+                self._post(Gone(name))
+
+    def _starter_lost(self) -> None:
+        if self._lost.acquire(blocking=False):
+            self._post(StarterLost())
 
     # Threads that read
 
@@ -153,26 +179,10 @@ class Children:
         thread.start()
         return thread
 
-    def _read_reports(self) -> None:
-        decoder: msgspec.json.Decoder[FromStarter] = msgspec.json.Decoder(FromStarter)
-        with self._control.makefile("rb") as lines, suppress(ConnectionResetError):
-            for line in lines:
-                report = decoder.decode(line)
-                if isinstance(report, Exited):
-                    self._hear_out(report.name)
-                self._post(report)
-        if not self._closing:
-            self._post(StarterLost())
-
-    def _hear_out(self, name: str) -> None:
-        for reader in self._readers[name]:
-            reader.join(LAST_WORDS)
-
     def _read_channel(self, channel: socket.socket) -> None:
-        decoder: msgspec.json.Decoder[FromDevice] = msgspec.json.Decoder(FromDevice)
         with channel, channel.makefile("rb") as lines, suppress(ConnectionResetError):
             for line in lines:
-                self._post(decoder.decode(line))
+                self._post(wire.read(line, FromDevice))
 
     def _read_output(self, name: str, handle: int) -> None:
         with os.fdopen(handle, "rb", 0) as stream:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from topo.diagnostic import Diagnostic
-from topo.run import mistakes
+from topo.run import mistakes, wire
 from topo.source import Span
 
 __all__ = ["Refused", "claim", "folder_of"]
@@ -71,7 +71,7 @@ def claim(name: str, file: str, place: Span | None = None, environment: Mapping[
         raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
     try:
         os.ftruncate(handle, 0)
-        os.pwrite(handle, msgspec.json.encode(Owner(os.getpid(), file)), 0)
+        os.pwrite(handle, wire.written(Owner(os.getpid(), file)), 0)
         yield folder
     finally:
         with suppress(FileNotFoundError):
@@ -115,9 +115,10 @@ def _own(folder: Path) -> None:
 
 def _owner(handle: int) -> Owner:
     try:
-        return msgspec.json.decode(os.pread(handle, 65536, 0), type=Owner)
-    except msgspec.DecodeError:
+        owner: Owner = wire.read(os.pread(handle, 65536, 0), Owner)
+    except ValueError:
         return Owner()  # it is writing just now
+    return owner
 
 
 def _is_still(path: Path, handle: int) -> bool:

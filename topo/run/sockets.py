@@ -82,7 +82,7 @@ class Bindings:
     def _bind(self, socket: Socket, id: str, index: int, bind: BindPlan) -> str:
         with _step("bind", id, index, bind.endpoint):
             with claims.claimed(bind.endpoint):
-                socket.bind(bind.endpoint)
+                socket.bind(_as_zmq_takes_it(bind.endpoint))
             address = _real(socket.getsockopt(zmq.LAST_ENDPOINT))
             file = claims.identity(address)
             if file is not None:
@@ -94,6 +94,15 @@ class Bindings:
         for address, file in self._files:
             claims.remove(address, file)
         self._files.clear()
+
+
+def _as_zmq_takes_it(endpoint: str) -> Any:
+    """The endpoint as bytes if its path is not UTF-8, which pyzmq takes though it does not say so."""
+    try:
+        endpoint.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(endpoint)
+    return endpoint
 
 
 def _real(last_endpoint: int | bytes) -> str:
@@ -118,7 +127,7 @@ def connect(socket: Socket, plan: SocketPlan, addresses: Addresses) -> None:
     for index, connect in enumerate(plan.connects):
         endpoint = connect_to(connect, addresses)
         with _step("connect", plan.id, index, endpoint):
-            socket.connect(endpoint)
+            socket.connect(_as_zmq_takes_it(endpoint))
 
 
 def open(context: Context, plan: SocketPlan, addresses: Addresses) -> Socket:

@@ -13,10 +13,10 @@ import socket
 import tempfile
 import threading
 
-import msgspec
 import zmq
 
 from topo.plan import ProcessPlan
+from topo.run import wire
 from topo.run.events import Connect, FromDevice, Stop, ToWorker
 from topo.run.host import Host
 
@@ -56,13 +56,14 @@ class Channel:
 
     def plan(self) -> ProcessPlan:
         """The first line."""
-        return msgspec.json.decode(self._lines.readline(), type=ProcessPlan)
+        plan: ProcessPlan = wire.read(self._lines.readline(), ProcessPlan)
+        return plan
 
     def obey(self, host: Host) -> None:
         """Pass on what the supervisor says, until it says no more."""
-        decoder: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)
         for line in self._lines:
-            match decoder.decode(line):
+            message: ToWorker = wire.read(line, ToWorker)
+            match message:
                 case Connect(addresses):
                     host.connect(addresses)
                 case Stop(devices):
@@ -70,7 +71,7 @@ class Channel:
 
     def post(self, event: FromDevice) -> None:
         """Tell the supervisor. If it is gone, the main thread sees it too, and ends everything."""
-        line = msgspec.json.encode(event) + b"\n"
+        line = wire.written(event)
         with self._lock:
             try:
                 self._stream.sendall(line)

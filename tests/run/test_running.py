@@ -1,0 +1,271 @@
+"""The Python API: a topology in the process of its application."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+import topo
+from topo.plan import Plan
+from topo.run.events import Bound, Phased, Ready, Started, Stopped, Told
+from topo.run.machine import Limits
+from topo.run.running import RunError, start
+from topo.run.supervisor import Supervisor
+
+RELAY = """
+device relay: queue {
+    in      ROUTER bind inproc://asked
+    out     DEALER bind tcp://127.0.0.1:*
+    monitor PUB    bind ipc://seen { prefix "in", "out" }
+}
+app client: REQ connect relay.in { run inside; linger 0 }
+app worker: REP connect relay.out { run inside; linger 0 }
+app watcher: SUB connect relay.monitor { run inside; subscribe "" }
+app answers[2]: PULL bind inproc://answers${index} { run inside }
+"""
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        yield context
+    finally:
+        context.destroy(linger=0)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A short folder to be in: ipc paths are short."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ztopo_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("ztopo")]
+
+
+def plan_of(text: str) -> Plan:
+    from topo.compile import compile, make_plan
+    from topo.source import Source
+
+    compilation = compile(Source(text), fragment=True)
+    assert compilation.valid, compilation.diagnostics
+    return make_plan(compilation)
+
+
+def test_devices_share_the_applications_context(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    before = {n: signal.getsignal(n) for n in signal.valid_signals() if n not in (signal.SIGKILL, signal.SIGSTOP)}
+    with topo.loads(RELAY_FILE).up(context=context) as running:
+        assert running.name == "t"
+        assert running.addresses["relay.in"] == ("inproc://asked",)
+        assert running.addresses["relay.out"][0].startswith("tcp://127.0.0.1:")
+        assert running.addresses["relay.monitor"] == (f"ipc://{here}/seen",)
+        watcher = running.socket("watcher")
+        client, worker = running.socket("client"), running.socket("worker")
+        assert client.type == zmq.REQ
+        assert client.getsockopt(zmq.LINGER) == 0
+        client.send(b"question")
+        assert worker.recv() == b"question"
+        worker.send(b"answer")
+        assert client.recv() == b"answer"
+        assert running.statistics()["relay"]["state"] == "running"
+        assert not running.wait(0)
+        assert {n: signal.getsignal(n) for n in before} == before
+    assert running.ended
+    assert running.wait()
+    assert (client.closed, worker.closed, watcher.closed) == (True, True, True)
+    assert ztopo_threads() == []
+    assert not (here / "seen").exists()
+
+
+RELAY_FILE = "ztopo 1\ntopology t\n" + RELAY
+
+
+def test_it_works_outside_the_main_thread(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    answers: list[bytes] = []
+
+    def use() -> None:
+        with topo.loads(RELAY_FILE).up(context=context) as running:
+            client, worker = running.socket("client"), running.socket("worker")
+            client.send(b"x")
+            worker.recv()
+            worker.send(b"y")
+            answers.append(client.recv())
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join(30)
+    assert answers == [b"y"]
+
+
+def test_several_run_side_by_side(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    text = "ztopo 1\ndevice relay: streamer {{ in PULL bind inproc://{0}; out PUSH bind inproc://{0}out }}\n"
+    with topo.loads(text.format("a")).up(context=context), topo.loads(text.format("b")).up(context=context) as second:
+        assert second.addresses["relay.in"] == ("inproc://b",)
+    assert ztopo_threads() == []
+
+
+def test_a_socket_is_asked_for_by_its_name(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with topo.loads(RELAY_FILE).up(context=context) as running:
+        running.socket("answers[1]").close()
+        with pytest.raises(KeyError, match="there is no socket 'nobody' for this program; there is client, worker"):
+            running.socket("nobody")
+
+
+def test_a_socket_of_any_number_is_one_more_each_time(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    text = RELAY_FILE.replace("app client:", "app client[*]:")
+    with topo.loads(text).up(context=context) as running:
+        assert running.socket("client") is not running.socket("client")
+
+
+def test_a_failed_bind_is_raised_with_its_place(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        text = f"ztopo 1\ndevice relay: streamer {{\n    in PULL bind inproc://a\n    out PUSH bind tcp://127.0.0.1:{port}\n}}\n"
+        with pytest.raises(topo.TopologyError) as raised:
+            topo.loads(text, name="mine.ztopo").up(context=context)
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.code == "ZT901"
+    assert diagnostic.span is not None
+    assert diagnostic.span.where == "mine.ztopo:4"
+    assert ztopo_threads() == []
+
+
+def test_an_option_that_is_refused_is_raised(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    import msgspec
+
+    plan = plan_of("device relay: streamer { in PULL bind inproc://a { rcvhwm 5 }; out PUSH bind inproc://b }")
+    document = msgspec.json.encode(plan).replace(b'"value":5', b'"value":-5')
+    with pytest.raises(RunError) as raised:
+        start(msgspec.json.decode(document, type=Plan), context=context)
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.code == "ZT902"
+    assert diagnostic.message == "`relay.in` cannot have the option rcvhwm: Invalid argument"
+    assert diagnostic.notes == ("declared at <text>:1",)
+
+
+def test_a_context_that_is_terminated_is_a_failure(here: Path) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    running = topo.loads(RELAY_FILE).up(context=context)
+    try:
+        context.term()
+        with pytest.raises(topo.TopologyError, match="`relay` has ended by itself: context terminated"):
+            running.wait(30)
+    finally:
+        running.stop()
+
+
+def test_what_fails_later_is_raised_at_the_end(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    told: list[Told] = []
+    started = threading.Event()
+
+    def hear(event: Told) -> None:
+        told.append(event)
+        if isinstance(event, Started) and event.name == "sleeper":
+            started.set()
+
+    plan = plan_of("""app sleeper { run "python -c 'import signal; signal.pause()'" }""")
+    running = start(plan, context=context, on_event=hear)
+    try:
+        assert started.wait(30)
+        os.kill(next(e.pid for e in told if isinstance(e, Started)), signal.SIGKILL)
+        with pytest.raises(RunError, match="`sleeper` was killed by SIGKILL"):
+            running.wait(30)
+        with pytest.raises(RunError, match="`sleeper` was killed by SIGKILL"):
+            running.__exit__(None, None, None)
+    finally:
+        running.stop()
+
+
+def test_an_error_inside_the_block_stops_everything_and_goes_on(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with pytest.raises(ZeroDivisionError), topo.loads(RELAY_FILE).up(context=context):
+        raise ZeroDivisionError
+    assert ztopo_threads() == []
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_what_happens_is_told_in_order(context: zmq.Context[zmq.Socket[bytes]], in_process: bool) -> None:
+    told: list[Told] = []
+    plan = plan_of("device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }")
+    with start(plan, in_process=in_process, context=context, on_event=told.append):
+        pass
+    kinds = [type(e).__name__ if not isinstance(e, Phased) else e.phase for e in told]
+    assert kinds == [
+        *("Started", "Bound", "connecting", "Ready", "running"),
+        *("stopping", "Stopping", "Stopped", "Exited", "Gone", "ended"),
+    ]
+    bound = next(e for e in told if isinstance(e, Bound))
+    assert bound.addresses == {"relay.in": ("inproc://a",), "relay.out": ("inproc://b",)}
+    started = next(e for e in told if isinstance(e, Started))
+    assert (started.pid == os.getpid()) == in_process
+    stopped = next(e for e in told if isinstance(e, Stopped))
+    assert stopped.reason == "terminated"
+    assert any(isinstance(e, Ready) for e in told)
+
+
+def test_a_program_that_forgets_to_stop_it_ends_all_the_same(tmp_path: Path) -> None:
+    program = f"""
+import topo
+text = {RELAY_FILE!r} + '''app sleeper {{ run "python -c 'import os, signal; print(os.getpid(), flush=True); signal.pause()'" }}'''
+running = topo.loads(text).up()
+import time, sys
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "seen").exists()
+
+
+def test_those_who_never_answer_are_killed_and_given_up() -> None:
+    """A starter whose processes neither say anything nor end."""
+    done: list[tuple[str, object]] = []
+
+    class Mute:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def start_worker(self, plan: object) -> Mute:
+            done.append(("start", "thread host"))
+            return self
+
+        def start_app(self, name: str, *_: object) -> None:
+            raise AssertionError("nothing is ready")
+
+        def signal(self, name: str, number: int) -> None:
+            done.append((name, signal.Signals(number).name))
+
+        def stop(self, devices: tuple[str, ...]) -> None:
+            done.append(("stop", devices))
+
+        def close(self) -> None:
+            done.append(("close", ""))
+
+    plan = plan_of("device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }")
+    limits = Limits(start=0.01, stop=0.01, kill=0.01)
+    outcome = Supervisor(plan, starter=Mute, limits=limits).run()  # type: ignore[arg-type]  # as much of a starter as is needed here
+    assert done == [("start", "thread host"), ("stop", ("relay",)), ("thread host", "SIGKILL"), ("close", "")]
+    assert outcome.code == 1
+    assert [(d.severity, d.message) for d in outcome.diagnostics] == [
+        ("error", "not ready within 0.01 s: `relay`"),
+        ("warning", "`thread host` did not end within 0.01 s and is killed"),
+        ("error", "`thread host` did not end 0.01 s after it was killed"),
+    ]
+
+
+def test_a_worker_imports_no_more_than_it_needs() -> None:
+    program = (
+        "import sys, topo.run.worker; print(sorted({'click', 'rich', 'lark', 'networkx', 'topo.compile'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

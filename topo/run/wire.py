@@ -1,0 +1,27 @@
+"""What is written for another process to read: a line of JSON, with any text at all.
+
+The paths of files need not be UTF-8. Python keeps what is not as lone surrogates, which msgspec refuses to write; the standard
+library escapes them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+__all__ = ["read", "written"]
+
+T = TypeVar("T")
+
+
+def written(message: msgspec.Struct) -> bytes:
+    """A message as a line."""
+    return json.dumps(msgspec.to_builtins(message), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def read(line: bytes, type: type[T] | Any) -> T:
+    """The message that a line is. `type` may be a union of tagged ones, which has no type of its own."""
+    message: T = msgspec.convert(json.loads(line), type)
+    return message
