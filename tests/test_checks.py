@@ -18,8 +18,8 @@ from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
 FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-WITHOUT_EXAMPLE = {"ZT003"}
-"""What no text can show: bytes that are none, and files that are too large."""
+WITHOUT_EXAMPLE = {"ZT003", "ZT114", "ZT115", "ZT116"}
+"""What no single text can show: it is about files."""
 
 
 def examples(finding: Finding) -> list[tuple[str | None, str]]:

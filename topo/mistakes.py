@@ -295,7 +295,7 @@ def unreadable_value(span: Span, path: str, why: str) -> Diagnostic:
     app jobs: PUB bind tcp://*:5555 { zap_domain file "there-is-no-such-file" }
     ```
     """
-    return Diagnostic(code="ZT116", message=f"{path} {why}", labels=(Label(span),))
+    return Diagnostic(code="ZT116", message=f"the value of a file that {why}", labels=(Label(span, path),))
 
 
 def _listed(names: tuple[str, ...]) -> str:
