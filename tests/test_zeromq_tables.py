@@ -469,7 +469,7 @@ def test_wildcards() -> None:
 def test_for_connecting() -> None:
     assert for_connecting("tcp://*:5555") == "tcp://127.0.0.1:5555"
     assert for_connecting("tcp://0.0.0.0:5555") == "tcp://127.0.0.1:5555"
-    assert for_connecting("tcp://[::]:5555") == "tcp://[::1]:5555"
+    assert for_connecting("tcp://[::]:5555") == "tcp://127.0.0.1:5555"
     assert for_connecting("tcp://10.0.0.1:5555") == "tcp://10.0.0.1:5555"
     assert for_connecting("ipc:///run/x") == "ipc:///run/x"
     assert for_connecting("inproc://*") == "inproc://*"

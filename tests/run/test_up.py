@@ -131,8 +131,9 @@ def test_devices_reach_each_other_whatever_their_processes_and_ports(world: Worl
 device one: streamer { in PULL bind tcp://127.0.0.1:*; out PUSH bind inproc://between }
 device two: streamer { in PULL connect one.out; out PUSH bind ipc://*}
 device three: streamer { run process; in PULL connect two.out; out PUSH bind tcp://*:* }
+device four: streamer { in PULL connect three.out; out PUSH bind tcp://[::]:* { ipv6 true } }
 app source: PUSH connect one.in { run "python push.py" }
-app sink: PULL connect three.out { run "python pull.py" }
+app sink: PULL connect four.out { run "python pull.py" }
 """
     )
     up = world.up()

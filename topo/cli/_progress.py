@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from topo.cli import report, say, style_for
@@ -53,6 +54,8 @@ class Progress:
         names = (*self._devices, *self._apps)
         self._column = min(max(map(width, names), default=0), WIDEST_NAME)
         self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
+        self._order = deque(self._devices)
+        self._ready: set[str] = set()
         self._bound: dict[str, Bound] = {}
         self._pids: dict[str, int] = {}
 
@@ -86,7 +89,8 @@ class Progress:
             case Bound(device):
                 self._bound[device] = event
             case Ready(device):
-                self._ready(device)
+                self._ready.add(device)
+                self._show_ready()
             case Started(name, pid):
                 self._pids[name] = pid
                 if name in self._apps:
@@ -115,7 +119,12 @@ class Progress:
                 self._failed = self._failed or diagnostic.severity == "error"
                 report([diagnostic], self._color)
 
-    def _ready(self, name: str) -> None:
+    def _show_ready(self) -> None:
+        """Show devices in the order of the file, however they came to be ready."""
+        while self._order and self._order[0] in self._ready:
+            self._show_device(self._order.popleft())
+
+    def _show_device(self, name: str) -> None:
         device = self._devices[name]
         pid = self._pids[self._host_of[name]]
         self._line(name, "ready", f"process {pid}, {device.place.where}", "green")

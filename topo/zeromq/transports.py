@@ -245,12 +245,12 @@ def absolute(endpoint: str, folder: Path) -> str:
 
 
 def for_connecting(endpoint: str) -> str:
-    """The endpoint by which a socket on the same host connects to one that bound `endpoint`: wildcards become loopback."""
+    """The endpoint by which a socket on the same host connects to one that bound `endpoint`: wildcards become loopback.
+
+    That of IPv6 too becomes 127.0.0.1: libzmq binds `[::]` for both, and a socket without the option ipv6 cannot reach `[::1]`.
+    """
     address = parse(endpoint)
-    if not address.wild_host:
-        return endpoint
-    host = "[::1]" if address.host in ("[::]", "::") else "127.0.0.1"
-    return f"{address.transport}://{host}:{address.port}"
+    return f"{address.transport}://127.0.0.1:{address.port}" if address.wild_host else endpoint
 
 
 def canonical_host(host: str) -> str:
