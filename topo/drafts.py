@@ -104,7 +104,6 @@ class Scope:
     """The files that led here, its own last."""
     named: dict[str, list[Draft] | list[Scope]] = field(default_factory=dict)
     declared: dict[str, Span] = field(default_factory=dict)
-    processes: dict[str, Span] = field(default_factory=dict)
     option_sets: dict[str, tree.OptionSet] = field(default_factory=dict)
 
 
@@ -180,22 +179,22 @@ class Drafts:
     def _declare(self, scope: Scope, statement: tree.Statement) -> None:
         match statement:
             case tree.Device() | tree.App():
-                if self._is_new(scope, statement.name, "the name"):
+                if self._is_new(scope, statement.name):
                     scope.named[statement.name.text] = self._replicated(scope, statement, scope.prefix, {})
             case tree.Process():
                 self._process(scope, statement)
             case tree.Use():
-                if self._is_new(scope, statement.name, "the name"):
+                if self._is_new(scope, statement.name):
                     scope.named[statement.name.text] = list(self._use(scope, statement))
             case tree.Host() | tree.Security():
                 self.say(mistakes.not_carried_out(statement.name.span, f"`{type(statement).__name__.lower()}`"))
             case _:
                 pass
 
-    def _is_new(self, scope: Scope, name: tree.Name, what: str) -> bool:
+    def _is_new(self, scope: Scope, name: tree.Name) -> bool:
         first = scope.declared.setdefault(name.text, name.span)
         if first is not name.span:
-            self.say(mistakes.taken_twice(name.span, name.text, what, first))
+            self.say(mistakes.taken_twice(name.span, name.text, "the name", first))
         return first is name.span
 
     def _declare_options(self, scope: Scope, statement: tree.OptionSet) -> None:
@@ -271,11 +270,9 @@ class Drafts:
 
     def _process(self, scope: Scope, statement: tree.Process) -> None:
         name = statement.name.text
-        first = scope.processes.setdefault(name, statement.name.span)
-        if first is not statement.name.span:
-            self.say(mistakes.taken_twice(statement.name.span, name, "the process", first))
+        if not self._is_new(scope, statement.name):
             return
-        devices = [i for i in statement.block.items if isinstance(i, tree.Device) and self._is_new(scope, i.name, "the name")]
+        devices = [i for i in statement.block.items if isinstance(i, tree.Device) and self._is_new(scope, i.name)]
         for item in statement.block.items:
             if not isinstance(item, tree.Device | tree.Context):
                 self.say(mistakes.cannot_stand_here(item.span, "only devices and a context stand in a process"))

@@ -174,6 +174,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     replica: Replica | None = None
     doc: str = ""
 
+    @property
+    def ours(self) -> bool:
+        """Whether ztopo runs it; otherwise an app's own program does."""
+        return self.placement != "app"
+
     def side(self, name: Role) -> Socket | None:
         """The socket of a side."""
         for socket in self.sockets:

@@ -98,7 +98,7 @@ def _part(group: list[Component], linked: set[Span]) -> Part:
         kind=first.kind if isinstance(first, Device) else "app",
         traits=_traits(first),
         ports=ports,
-        started=device or (isinstance(first, App) and (first.started or first.inside)),
+        started=first.ours if isinstance(first, Device) else first.started or first.inside,
         doc=first.doc,
     )
 
@@ -107,7 +107,8 @@ def _traits(component: Component) -> tuple[str, ...]:
     if isinstance(component, App):
         return ("inside",) if component.inside else ()
     found = ("swap",) if component.swap else ()
-    return (*found, "process") if component.placement == "process" else found
+    where = {"thread": (), "process": ("process",), "group": (f"process {component.home}",), "app": (f"in app {component.home}",)}
+    return (*found, *where[component.placement])
 
 
 def _counted(name: str, count: int | None) -> str:

@@ -47,7 +47,7 @@ from collections import defaultdict
 from typing import Any
 
 from topo.graph import Graph, Link
-from topo.model import App, Component, Connect, Device, Option, Replica, Socket
+from topo.model import App, Component, Connect, Context, Device, Option, Process, Replica, Socket
 from topo.render import Style, place, shown_bytes, to_json
 from topo.source import Span
 from topo.zeromq.options import OPTIONS
@@ -66,6 +66,7 @@ def render(graph: Graph, style: Style) -> str:
         "place": place(model.span),
         "devices": [_device(device, reached) for device in model.devices],
         "apps": [_app(app, reached) for app in model.apps],
+        "processes": [_process(process) for process in model.processes],
     }
     return to_json(document)
 
@@ -78,6 +79,7 @@ def _device(device: Device, reached: Reached) -> dict[str, Any]:
         "name": device.name,
         "kind": device.kind,
         "run": device.placement,
+        "home": device.home or None,
         "swap": device.swap is not None,
         "prefixes": [shown_bytes(prefix) for prefix in device.prefixes],
         **_common(device, reached),
@@ -92,9 +94,23 @@ def _app(app: App, reached: Reached) -> dict[str, Any]:
         "run": app.run,
         "inside": app.inside,
         "folder": app.folder,
+        "context": _context(app.context),
         **_common(app, reached),
         "run_place": _maybe(app.run_span),
     }
+
+
+def _process(process: Process) -> dict[str, Any]:
+    return {
+        "name": process.name,
+        "context": _context(process.context),
+        "replica": _replica(process.replica),
+        "place": place(process.span),
+    }
+
+
+def _context(context: Context) -> dict[str, Any]:
+    return {"io_threads": context.io_threads, "max_sockets": context.max_sockets}
 
 
 def _common(component: Component, reached: Reached) -> dict[str, Any]:
@@ -120,6 +136,7 @@ def _socket(socket: Socket, reached: Reached) -> dict[str, Any]:
         "name": socket.name,
         "role": socket.role,
         "type": socket.type,
+        "program": socket.program or None,
         "binds": [{"endpoint": bind.endpoint.text, "place": place(bind.span)} for bind in socket.binds],
         "connects": [_connect(connect, reached.get((socket.id, connect.span), [])) for connect in socket.connects],
         "options": [_option(option) for option in socket.options],

@@ -43,12 +43,20 @@ class Inexpressible(ValueError):
 def render(graph: Graph, style: Style) -> str:
     """The whole topology. Raises Inexpressible."""
     model = graph.model
+    _refuse_what_has_no_text(model)
     groups: dict[str, list[Component]] = defaultdict(list)
     for component in sorted(model.components, key=lambda c: c.span.start):
         groups[_base(component)].append(component)
     writer = _Writer(model)
     blocks = [_head(model), *("\n".join(writer.declaration(group)) for group in groups.values())]
     return "\n\n".join(blocks) + "\n"
+
+
+def _refuse_what_has_no_text(model: Model) -> None:
+    """Modules, processes of several devices and devices inside apps are known to the model, and not yet written here."""
+    for component in model.components:
+        if "." in component.name or (isinstance(component, Device) and component.placement == "group"):
+            raise Inexpressible(f"`{component.name}` comes from a module, a process or an app; --format json shows it")
 
 
 def _head(model: Model) -> str:
