@@ -42,6 +42,7 @@ from posix.unistd cimport read, write
 import os
 import sys
 from collections import deque
+from weakref import WeakKeyDictionary
 
 import zmq
 
@@ -325,6 +326,11 @@ cdef int attend_capture(Loop *loop) noexcept nogil:
 
 # --- passing on
 
+cdef bint routes(Side *side) noexcept nogil:
+    """Whether the message says which peer it is for."""
+    return side.type == ZMQ_ROUTER or side.type == ZMQ_STREAM
+
+
 cdef int pass_part(Part *part, Side *target, bint first, bint *lost) noexcept nogil:
     """Send one part and return its size. EAGAIN after the first part: the peer has vanished, and the message with it.
 
@@ -333,16 +339,16 @@ cdef int pass_part(Part *part, Side *target, bint first, bint *lost) noexcept no
     cdef int rc
     if not (lost[0] and target.type == ZMQ_PAIR):
         rc = send(&part.msg, target.socket, part.more)
+        if rc < 0 and first and routes(target) and zmq_errno() == EAGAIN:
+            # A send does not always hear at once that there is room again; asking for the events does.
+            rc = ask(target.socket, ZMQ_EVENTS, &target.events)
+            if rc == 0:
+                rc = send(&part.msg, target.socket, part.more)
         if rc >= 0 or first or zmq_errno() != EAGAIN:
             return rc
         lost[0] = True
     empty(&part.msg)
     return 0
-
-
-cdef bint routes(Side *side) noexcept nogil:
-    """Whether the message says which peer it is for."""
-    return side.type == ZMQ_ROUTER or side.type == ZMQ_STREAM
 
 
 cdef int fetch(Loop *loop, Way *way) noexcept nogil:
@@ -763,7 +769,6 @@ cdef void detach_capture(Loop *loop) noexcept nogil:
     loop.counts.copies = 0
     release(&loop.copies)
     loop.capture.socket = NULL
-    loop.subscriptions = 0
 
 
 cdef int attach_capture(Loop *loop, void *socket) noexcept nogil:
@@ -892,7 +897,7 @@ cdef class Proxy:
     cdef Py_buffer memory
     cdef bint opened, running
     cdef int waker
-    cdef object sockets, commands
+    cdef object sockets, commands, subscriptions
     cdef object __weakref__
 
     def __init__(self, frontend, backend, capture=None, *, prefixes=None, swap=False, control=None, memory=None):
@@ -908,6 +913,7 @@ cdef class Proxy:
         self.opened = True
         self.waker = -1
         self.commands = deque()
+        self.subscriptions = WeakKeyDictionary()    # of capture sockets that were here before
         if hasattr(os, "eventfd"):
             self.waker = self.loop.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
@@ -959,8 +965,6 @@ cdef class Proxy:
         signals = None
         try:
             self.attach_all()
-            if self.commands:
-                return "command"
             if in_main_thread():
                 signals = SignalPipe()
                 self.loop.signal_fd, self.loop.in_main = signals.fd, True
@@ -973,8 +977,10 @@ cdef class Proxy:
             self.running = False
 
     cdef run_between_signals(self, signals):
-        cdef int rc = SIGNALS, error
-        while rc == SIGNALS:
+        cdef int rc = SIGNALS, error = 0
+        while rc == SIGNALS or rc == COMMAND:
+            if self.commands:
+                return "command"
             if signals is not None:
                 signals.pass_on()
             PyErr_CheckSignals()
@@ -983,7 +989,7 @@ cdef class Proxy:
                 error = zmq_errno()
         if rc < 0 and error != ETERM:
             raise self.error(error)
-        return "context terminated" if rc < 0 else {TERMINATED: "terminated", DRAINED: "drained", COMMAND: "command"}[rc]
+        return "context terminated" if rc < 0 else {TERMINATED: "terminated", DRAINED: "drained"}[rc]
 
     cdef wake(self):
         """Make the loop heed what is wished, wherever it is."""
@@ -1028,11 +1034,14 @@ cdef class Proxy:
         if self.running:
             raise RuntimeError("the capture socket can be changed between two runs only")
         address = 0 if socket is None else <size_t>pointer_of(socket, "capture")
+        if self.sockets["capture"] is not None:
+            self.subscriptions[self.sockets["capture"]] = self.loop.subscriptions
         detach_capture(&self.loop)
         self.sockets["capture"] = None
         if socket is not None and attach_capture(&self.loop, <void *><size_t>address) < 0:
             raise self.error(zmq_errno())
         self.sockets["capture"] = socket
+        self.loop.subscriptions = self.subscriptions.get(socket, 0) if socket is not None else 0
         publish(&self.loop, STOPPED)
 
     def statistics(self):

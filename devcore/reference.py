@@ -86,12 +86,11 @@ class Proxy:
         self._words.update(magic=report.MAGIC, version=report.VERSION, words=len(report.WORDS))
         self._memory = _words_in(bytearray(report.STATISTICS_SIZE) if memory is None else memory)
         self._copies: deque[Message] = deque()
-        self._subscriptions = 0
+        self._subscriptions: weakref.WeakKeyDictionary[Socket, int] = weakref.WeakKeyDictionary()  # of all that were capture
         self._running = self._terminate = self._pause = False
         self._drain: tuple[float | None, tuple[int, int] | None] | None = None
         self._quiet_since = 0.0
         self._commands: deque[Any] = deque()
-        self._interrupt = False
         self._lied = False
         self._wake_fd, self._waker = _wake_descriptors()
         weakref.finalize(self, _close, {self._wake_fd, self._waker})
@@ -126,7 +125,6 @@ class Proxy:
     def post(self, command: object) -> None:
         """End `run` between two messages, for something that the caller of `run` is to do in its thread."""
         self._commands.append(command)
-        self._interrupt = True
         self._wake()
 
     def take(self) -> Any:
@@ -155,13 +153,13 @@ class Proxy:
         if socket is not None and not socket.underlying:
             raise ProxyError(zmq.ENOTSOCK, "capture")
         self._words["capture.dropped"] += len(self._copies)
-        self._words["capture.waiting"] = self._subscriptions = 0
         self._copies.clear()
         self._sockets.pop("capture", None)
         if socket is not None:
             if socket.type not in CAPTURES:
                 raise ProxyError(zmq.EINVAL, "capture")
             self._sockets["capture"] = socket
+            self._subscriptions.setdefault(socket, 0)
         self._publish("stopped")
 
     def _can_go(self, way: Way) -> bool:
@@ -183,8 +181,6 @@ class Proxy:
         signals = None
         try:
             self._check()
-            if self._commands:
-                return "command"
             signals = HeldBack() if in_main_thread() else None
             return self._turn_until_told(signals)
         except ProxyError as error:
@@ -222,10 +218,7 @@ class Proxy:
         if self._drain and self._drained(*self._drain):
             self._drain = None
             return "drained"
-        if self._interrupt:
-            self._interrupt = False
-            return "command"
-        return ""
+        return "command" if self._commands else ""
 
     def _drained(self, quiet: float | None, received: tuple[int, int] | None) -> bool:
         self._quiet_since = self._quiet_since or time.monotonic()
@@ -268,6 +261,8 @@ class Proxy:
                 wanted[way.source] |= zmq.POLLIN
             elif not self._takes(way.target):
                 wanted[way.target] |= zmq.POLLOUT
+            elif delay is None:
+                return  # it came, or there was room, just now
         if self._copies and delay is None:
             wanted["capture"] |= zmq.POLLOUT
         if "control" in wanted:
@@ -316,6 +311,8 @@ class Proxy:
             return self._count(f"{way.went}.unroutable")
         copying = self._monitored()
         try:
+            if routed:
+                self._events(way.target)  # or it might not yet know that there is room again
             whole = self._send(way.target, message)
         except ProxyError as error:
             if error.errno == zmq.EHOSTUNREACH:
@@ -382,7 +379,7 @@ class Proxy:
         return "capture" in self._sockets and self._sockets["capture"].type == zmq.XPUB
 
     def _monitored(self) -> bool:
-        return "capture" in self._sockets and (self._subscriptions > 0 or not self._is_xpub())
+        return "capture" in self._sockets and (self._subscriptions[self._sockets["capture"]] > 0 or not self._is_xpub())
 
     def _hand_over_copy(self, message: Message) -> None:
         self._copies.append(message)
@@ -404,11 +401,12 @@ class Proxy:
 
     def _attend_capture(self) -> None:
         if self._is_xpub():
+            capture = self._sockets["capture"]
             for _ in range(MONITOR_BURST):
                 if not self._events("capture") & zmq.POLLIN:
                     break
-                first = self._sockets["capture"].recv(zmq.DONTWAIT)[:1]
-                self._subscriptions = max(0, self._subscriptions + {b"\1": 1, b"\0": -1}.get(first, 0))
+                change = {b"\1": 1, b"\0": -1}.get(capture.recv(zmq.DONTWAIT)[:1], 0)
+                self._subscriptions[capture] = max(0, self._subscriptions[capture] + change)
         if self._copies and self._events("capture") & zmq.POLLOUT:
             self._flush_copies()
             self._lied |= bool(self._copies and self._events("capture") & zmq.POLLOUT)

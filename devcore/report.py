@@ -122,15 +122,22 @@ def read_statistics(memory: ReadableBuffer) -> Statistics:
 
     Raises ValueError if the memory holds no counters of this layout.
     """
-    words = memoryview(memory).cast("B")[:STATISTICS_SIZE].cast("Q")
-    if len(words) < len(WORDS) or (words[0], words[1], words[2]) != (MAGIC, VERSION, len(WORDS)):
-        raise ValueError(f"this is not a device's statistics of layout {VERSION}")
-    for _ in range(1000):  # a writer that was killed in the middle leaves it odd for ever
+    with memoryview(memory) as view, view.cast("B") as data:
+        if len(data) < STATISTICS_SIZE:
+            raise ValueError(f"the statistics of a device take {STATISTICS_SIZE} bytes, these are {len(data)}")
+        with data[:STATISTICS_SIZE] as exact, exact.cast("Q") as words:
+            if (words[0], words[1], words[2]) != (MAGIC, VERSION, len(WORDS)):
+                raise ValueError(f"these are no statistics of a device in layout {VERSION}")
+            return from_words(_at_one_moment(words))
+
+
+def _at_one_moment(words: memoryview[int]) -> list[int]:
+    for _ in range(1000):  # a writer that was killed in the middle leaves the generation odd for ever
         before = words[3]
         values = words.tolist()
         if before % 2 == 0 and words[3] == before:
             break
-    return from_words(values)
+    return values
 
 
 def from_words(values: list[int]) -> Statistics:

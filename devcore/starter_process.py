@@ -199,11 +199,11 @@ def unpacked(buffer: bytearray) -> Iterator[bytes]:
 
 def main() -> None:
     """Serve the application, which is at the other end of the socket that is standard input."""
-    control = socket.socket(fileno=os.dup(0))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    StarterProcess(control).serve()
+    with socket.socket(fileno=os.dup(0)) as control:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        StarterProcess(control).serve()
 
 
 class StarterProcess:

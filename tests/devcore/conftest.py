@@ -15,7 +15,7 @@ import zmq
 
 from topo.devcore import Statistics, _core, reference
 
-PATIENCE = 20_000
+PATIENCE = 10_000
 """Milliseconds after which a test gives up; nothing waits that long in a test that passes."""
 
 CORES: dict[str, Any] = {"cython": _core.Proxy, "python": reference.Proxy}
@@ -53,7 +53,7 @@ class Bench:
         socket = self.socket(kind, **options)
         if kind == zmq.SUB:
             socket.subscribe(b"")
-        socket.connect(other.last_endpoint.decode())
+        socket.connect(endpoint_of(other))
         return socket
 
     def device(self, frontend: int, backend: int, capture: int | None = None, **options: Any) -> Device:
@@ -109,12 +109,14 @@ class Device:
         return self.ended[0]
 
     def stop(self) -> Any:
-        """End run(), if it is running."""
+        """End run(), if it is running; an error that ended it is raised."""
         if self.thread is None:
             return None
         if self.thread.is_alive():
             self.proxy.terminate()
-        return self.join()
+        if isinstance(how := self.join(), Exception):
+            raise how
+        return how
 
     def command(self, word: bytes) -> list[bytes]:
         """Send a command through the control socket, and return the answer."""
@@ -122,9 +124,13 @@ class Device:
         return self.commander.recv_multipart()
 
     def settle(self) -> Statistics:
-        """Wait until the loop has done all that it could do with what was there before."""
-        self.command(b"STATISTICS")
-        self.command(b"STATISTICS")
+        """Wait until the loop has done all that it could do with what was there before, and has counted it.
+
+        The first answer may come in the middle of a turn; the second comes after one that has seen all; the third after
+        the counts of that one.
+        """
+        for _ in range(3):
+            self.command(b"STATISTICS")
         return self.statistics()
 
     def statistics(self) -> Statistics:
@@ -139,6 +145,13 @@ class Device:
             if holds(counts):
                 return counts
         raise AssertionError(self.statistics())
+
+
+def endpoint_of(socket: Socket) -> str:
+    """What a socket was bound to last."""
+    endpoint = socket.last_endpoint
+    assert isinstance(endpoint, bytes)
+    return endpoint.decode()
 
 
 def exchange(bench: Bench, times: int) -> None:

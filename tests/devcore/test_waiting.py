@@ -17,7 +17,7 @@ ONE: dict[str, Any] = {"sndhwm": 1, "rcvhwm": 1}
 def fill(socket: Socket, message: list[bytes], limit: int = 10_000) -> int:
     """Send until the socket takes no more, and say how many it took."""
     for n in range(limit):
-        if not socket.get(zmq.EVENTS) & zmq.POLLOUT:  # a send alone may not yet know that there is room again
+        if not socket.poll(0, zmq.POLLOUT):  # a send alone may not yet know that there is room again
             return n
         socket.send_multipart(message, zmq.DONTWAIT)
     return limit

@@ -527,12 +527,17 @@ def test_nothing_outlives_a_killed_starter(world: World, ends_well: Ends) -> Non
     world.wait_until_empty()
 
 
-def test_a_process_that_does_not_come_to_life_does_not_hang_the_end(world: World, ends_well: Ends) -> None:
+def test_a_process_that_is_halted_is_said_and_does_not_hang_the_end(world: World, ends_well: Ends) -> None:
     queue(world)
     up = world.up("t.ztopo")
     broker = up.pid_of("broker")
     up.wait_for(r"^client +\| answer")
     os.kill(broker, signal.SIGSTOP)
+    up.wait_for(rf"^broker +halted +by SIGSTOP, process {broker}$")
+    os.kill(broker, signal.SIGCONT)
+    up.wait_for(rf"^broker +resumed +process {broker}$")
+    os.kill(broker, signal.SIGSTOP)
+    up.wait_for("^broker +halted")
     up.interrupt()
     up.wait_for("^still busy: broker")
     up.interrupt()

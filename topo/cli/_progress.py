@@ -17,11 +17,26 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from signal import Signals
 
 from topo.cli import report, say, style_for
 from topo.plan import Plan
 from topo.render import plural
-from topo.run.events import Bound, Busy, Exited, Phased, Ready, ReloadAsked, Said, Started, Stopped, Stopping, Told
+from topo.run.events import (
+    Bound,
+    Busy,
+    Exited,
+    Halted,
+    Phased,
+    Ready,
+    ReloadAsked,
+    Resumed,
+    Said,
+    Started,
+    Stopped,
+    Stopping,
+    Told,
+)
 from topo.text import cut, width
 
 __all__ = ["Progress"]
@@ -95,6 +110,10 @@ class Progress:
                 self._pids[name] = pid
                 if name in self._apps:
                     self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
+            case Halted(name, number):
+                self._line(name, "halted", f"by {Signals(number).name}, process {self._pids[name]}", "yellow")
+            case Resumed(name):
+                self._line(name, "resumed", f"process {self._pids[name]}")
             case Exited(name, 0) if name in self._apps and not self._stopping:
                 self._line(name, "done", self._apps[name].place.where)
             case Stopped(device) if event.statistics:

@@ -19,7 +19,20 @@ import msgspec
 from topo.devcore import starter
 from topo.plan import ProcessPlan
 from topo.run import wire, worker
-from topo.run.events import Addresses, Connect, Exited, FromDevice, FromStarter, Gone, Refused, Started, StarterLost, Stop
+from topo.run.events import (
+    Addresses,
+    Connect,
+    Exited,
+    FromDevice,
+    FromStarter,
+    Gone,
+    Halted,
+    Refused,
+    Resumed,
+    Started,
+    StarterLost,
+    Stop,
+)
 
 __all__ = ["Children", "OnOutput", "Post", "Starter", "Worker", "lines_of"]
 
@@ -88,6 +101,8 @@ class Children:
         self._on_output = on_output
         self._children: dict[str, starter.Child] = {}
         self._readers: dict[str, list[threading.Thread]] = {}
+        self._channels: dict[str, socket.socket] = {}
+        """Of workers that are not yet said to have started; what they say comes after that."""
         self._lost = threading.Lock()
         """Taken by the first who finds that the starter has ended."""
         self._starter = starter.Starter()
@@ -95,7 +110,7 @@ class Children:
     def start_worker(self, plan: ProcessPlan) -> Worker:
         """Start a worker, which tells of itself by `post`."""
         ours, theirs = socket.socketpair()
-        self._readers[plan.name] = [self._thread(f"channel of {plan.name}", self._read_channel, ours)]
+        self._channels[plan.name] = ours
         self._starter.preload(worker.__name__)
         with theirs:
             self._start(
@@ -117,7 +132,6 @@ class Children:
 
     def start_app(self, name: str, command: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> None:
         """Start a command."""
-        self._readers[name] = []
         self._start(
             name,
             lambda output, hear: self._starter.start_command(
@@ -135,6 +149,8 @@ class Children:
         """End whatever is left."""
         self._lost.acquire(blocking=False)  # what ends now is expected to
         self._starter.close()
+        for channel in self._channels.values():
+            channel.close()
         for readers in self._readers.values():
             for reader in readers:
                 reader.join(LAST_WORDS)
@@ -142,7 +158,7 @@ class Children:
     def _start(self, name: str, start: Callable[[int, starter.OnReport], starter.Child]) -> None:
         """Start a process, its output going to a pipe that is read here."""
         read, write = os.pipe()
-        self._readers[name].append(self._thread(f"output of {name}", self._read_output, name, read))
+        self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, read)]
         try:
             self._children[name] = start(write, lambda _, report: self._hear(name, report))
         except starter.StarterLost:
@@ -159,8 +175,15 @@ class Children:
         match report:
             case starter.Started(_, pid):
                 self._post(Started(name, pid))
+                channel = self._channels.pop(name, None)
+                if channel is not None:
+                    self._readers[name].append(self._thread(f"channel of {name}", self._read_channel, channel))
             case starter.Refused(_, errno, what):
                 self._post(Refused(name, errno, os.fsdecode(what)))
+            case starter.Stopped(_, number):
+                self._post(Halted(name, number))
+            case starter.Continued():
+                self._post(Resumed(name))
             case starter.Exited(_, status):
                 for reader in self._readers[name]:
                     reader.join(LAST_WORDS)

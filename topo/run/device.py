@@ -32,8 +32,10 @@ MADE_AS = {"PUB": "XPUB"}
 class Device:
     """One device. Its methods may be called from any thread."""
 
-    def __init__(self, plan: DevicePlan, context: Context, post: Post) -> None:
+    def __init__(self, plan: DevicePlan, context: Context, post: Post, *, lasting: bool) -> None:
+        """`lasting` says that the context goes on after the device, and others may want its addresses."""
         self.plan = plan
+        self._lasting = lasting
         self._context = context
         self._post = post
         self._addresses: SimpleQueue[Addresses | None] = SimpleQueue()
@@ -87,9 +89,7 @@ class Device:
             last = Failed(self.plan.name, "mistake", reason=traceback.format_exc())
         with self._lock:
             self._proxy = None
-        for socket in sockets:
-            socket.close()
-        bindings.remove()
+        bindings.close(sockets, self._context if self._lasting else None)
         self._post(last)
 
     def _live(self, bindings: Bindings, sockets: list[Socket]) -> FromDevice:

@@ -20,12 +20,14 @@ __all__ = [
     "Failed",
     "FromDevice",
     "Gone",
+    "Halted",
     "Holder",
     "Phase",
     "Phased",
     "Ready",
     "Refused",
     "ReloadAsked",
+    "Resumed",
     "Said",
     "Started",
     "StarterLost",
@@ -130,6 +132,19 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     what: str
 
 
+class Halted(msgspec.Struct, frozen=True, tag=True):
+    """A process was stopped by this signal: it lives, and does nothing."""
+
+    name: str
+    number: int
+
+
+class Resumed(msgspec.Struct, frozen=True, tag=True):
+    """A process that was stopped goes on."""
+
+    name: str
+
+
 class Exited(msgspec.Struct, frozen=True, tag=True):
     """A process has ended, by itself (0 and up) or by a signal (its negative number)."""
 
@@ -143,7 +158,7 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
     name: str
 
 
-FromStarter = Started | Refused | Exited | Gone
+FromStarter = Started | Refused | Halted | Resumed | Exited | Gone
 
 
 class StarterLost(msgspec.Struct, frozen=True):

@@ -16,16 +16,23 @@ __all__ = ["Host"]
 
 
 class Host:
-    """The devices of one process. `post` gets what they say, and `on_end` is called when the last one has ended."""
+    """The devices of one process."""
 
     def __init__(
-        self, plan: ProcessPlan, context: Context, post: Callable[[FromDevice], None], on_end: Callable[[], None]
+        self,
+        plan: ProcessPlan,
+        context: Context,
+        post: Callable[[FromDevice], None],
+        on_end: Callable[[], None],
+        *,
+        lasting: bool = False,
     ) -> None:
+        """`post` gets what the devices say, `on_end` is called when the last one has ended; `lasting` is as for `Device`."""
         self._post = post
         self._on_end = on_end
         self._lock = threading.Lock()
         self._left = len(plan.devices)
-        self.devices = {d.name: Device(d, context, self._heard) for d in plan.devices}
+        self.devices = {d.name: Device(d, context, self._heard, lasting=lasting) for d in plan.devices}
 
     def start(self) -> None:
         """Let every device bind."""
@@ -63,7 +70,7 @@ class LocalHost:
     def __init__(self, plan: ProcessPlan, context: Context, post: Callable[[FromDevice | Started | Exited | Gone], None]) -> None:
         self.name = plan.name
         self._post = post
-        self.host = Host(plan, context, post, self._ended)
+        self.host = Host(plan, context, post, self._ended, lasting=True)
 
     def start(self) -> None:
         """Start the devices."""

@@ -29,7 +29,8 @@ rest goes on.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -226,9 +227,15 @@ class Machine:
         self.apps = {app.name: Life.PLANNED for app in plan.apps}
         self.processes = dict.fromkeys(self.hosts, Life.PLANNED)
         """The lives of hosts. The process of a device and the device have one name, so they are kept apart."""
+        self.tally = Counter({Life.PLANNED: len(self.devices)})
+        """How many devices stand where."""
+        self.living = {host: len(devices) for host, devices in self.hosts.items()}
+        """How many devices of a process have not ended."""
         self.sent: dict[str, set[int]] = {}
         """The signals that we have sent."""
         self.stage = -1
+        self.waiting_for: list[str] = []
+        """Of the stage that is being stopped; those at the end of the list may have ended."""
         self.wishes = 0
         """How often somebody insisted on its end."""
         self.acts: list[Act] = []
@@ -288,10 +295,15 @@ class Machine:
 
     def _move(self, lives: dict[str, Life], name: str, event: str) -> bool:
         """Let a life go on, and say whether it did."""
-        after = LIVES.get((lives[name], event))
+        before = lives[name]
+        after = LIVES.get((before, event))
         if after is None:
             return False
         lives[name] = after
+        if lives is self.devices:
+            self.tally[before] -= 1
+            self.tally[after] += 1
+            self.living[self.host_of[name]] -= after == Life.ENDED
         return True
 
     def _lose_devices(self, host: str) -> tuple[str, ...]:
@@ -368,20 +380,23 @@ class Machine:
         return acts
 
     def _all(self, life: Life) -> bool:
-        return all(device == life for device in self.devices.values())
+        return self.tally[life] == len(self.devices)
 
     # Stopping
 
     def _stop_stages(self) -> None:
-        """Stop a stage when the one before has ended; processes end with their devices."""
-        while self.phase != "ended" and not self._busy():
+        """Stop a stage when the one before has ended; at last, nothing may be left."""
+        while not self._is_busy():
             self.stage += 1
             if self.stage >= len(self.plan.stages):
-                self._stop_the_rest()
                 if not self._left():
                     self._go("all ended")
                 return
-            self._stop_members(self.plan.stages[self.stage])
+            names = self.plan.stages[self.stage]
+            self.waiting_for = list(names)
+            self._stop_members(names)
+            if self._is_busy():
+                self.acts.append(After(self.limits.quiet, TimeOver("busy")))
 
     def _stop_members(self, names: Iterable[str]) -> None:
         asked: dict[str, list[str]] = {}
@@ -393,41 +408,29 @@ class Machine:
         for host, devices in asked.items():
             self.acts.append(StopDevices(host, tuple(devices)))
             self.acts.append(After(self.limits.stop, TimeOver("stop", host, tuple(devices))))
-        if self._busy():
-            self.acts.append(After(self.limits.quiet, TimeOver("busy")))
 
     def _stop_app(self, name: str) -> None:
         if self._move(self.apps, name, "stop") and self.apps[name] == Life.STOPPING:
             self._signal(name, signal.SIGTERM)
             self.acts.append(After(self.limits.stop, TimeOver("stop", name)))
 
-    def _stop_the_rest(self) -> None:
-        """Processes whose devices never came to life have nobody to end with."""
-        for name, life in self.processes.items():
-            if life == Life.PLANNED:
-                self._move(self.processes, name, "stop")
+    def _is_busy(self) -> bool:
+        """Whether somebody of the present stage has not ended."""
+        while self.waiting_for and not self._has_not_ended(self.waiting_for[-1]):
+            self.waiting_for.pop()
+        return bool(self.waiting_for)
 
-    def _busy(self) -> tuple[str, ...]:
-        """Who of the stages so far has not ended: devices and apps, and processes that should end with their devices."""
-        if self.stage < 0:
-            return ()
-        return tuple(self._busy_of(self.stage)) if self.stage < len(self.plan.stages) else self._left()
-
-    def _busy_of(self, stage: int) -> Iterator[str]:
-        for name in self.plan.stages[stage]:
-            life = self.apps.get(name) or self.devices[name]
-            if life != Life.ENDED or (name in self.host_of and self._process_is_ending(self.host_of[name])):
-                yield name
-
-    def _process_is_ending(self, host: str) -> bool:
-        return self._without_devices(host) and self.processes[host] not in (Life.ENDED, Life.PLANNED)
-
-    def _without_devices(self, host: str) -> bool:
-        return all(self.devices[d] == Life.ENDED for d in self.hosts[host])
+    def _has_not_ended(self, name: str) -> bool:
+        """Of a device also whether its process has not, if it was the last one there."""
+        if name in self.apps:
+            return self.apps[name] != Life.ENDED
+        host = self.host_of[name]
+        last_words = self.living[host] == 0 and self.processes[host] != Life.ENDED
+        return self.devices[name] != Life.ENDED or last_words
 
     def _expect_end(self, host: str) -> None:
         """A process ends when its last device has."""
-        if self._without_devices(host):
+        if self.living[host] == 0:
             self.acts.append(After(self.limits.stop, TimeOver("stop", host)))
 
     def _left(self) -> tuple[str, ...]:
@@ -458,15 +461,15 @@ class Machine:
                 self._kill(event.name)
             case "kill" if self._lives(event.name)[event.name] != Life.ENDED:
                 self._give_up(event)
-            case "busy" if self.phase == "stopping" and (busy := self._busy()):
-                self.acts.append(SayBusy(busy))
+            case "busy" if self.phase == "stopping" and self._is_busy():
+                self.acts.append(SayBusy(tuple(n for n in self.waiting_for if self._has_not_ended(n))))
 
     def _is_late(self, event: TimeOver) -> bool:
         """Whether those that should have ended by now have not."""
         if self._lives(event.name)[event.name] == Life.ENDED:
             return False
         waited_for = any(self.devices[d] != Life.ENDED for d in event.devices)
-        return waited_for or event.name in self.apps or self._without_devices(event.name)
+        return waited_for or event.name in self.apps or self.living[event.name] == 0
 
     def _give_up(self, event: TimeOver) -> None:
         lives = self._lives(event.name)

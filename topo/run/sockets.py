@@ -6,8 +6,8 @@ What fails is said with all that is known: which step, which of them, and the sy
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import zmq
 from topo.plan import BindPlan, ConnectPlan, OptionPlan, SocketPlan
 from topo.run import claims
 from topo.run.events import Addresses, Holder, Step
-from topo.zeromq.transports import absolute, for_connecting
+from topo.zeromq.transports import absolute, for_connecting, parse
 
 __all__ = ["Bindings", "SocketError", "connect", "connect_to", "make", "open"]
 
@@ -24,6 +24,8 @@ Socket = zmq.Socket[bytes]
 Context = zmq.Context[Any]  # of whatever sockets the application's own context makes
 
 TAKEN = frozenset({zmq.EADDRINUSE})
+CLOSING = 1000
+"""How many milliseconds libzmq may take to give up a port."""
 
 
 class SocketError(Exception):
@@ -70,9 +72,10 @@ def _set(socket: Socket, option: OptionPlan) -> None:
 
 
 class Bindings:
-    """What was bound here. Socket files are known again, and are removed with it."""
+    """What a device has bound: its addresses are free again, and their files removed, once it is closed."""
 
     def __init__(self) -> None:
+        self._bound: list[tuple[Socket, str]] = []
         self._files: list[tuple[str, tuple[int, int]]] = []
 
     def bind(self, socket: Socket, plan: SocketPlan) -> tuple[str, ...]:
@@ -87,13 +90,51 @@ class Bindings:
             file = claims.identity(address)
             if file is not None:
                 self._files.append((address, file))
+        self._bound.append((socket, address))
         return address
 
-    def remove(self) -> None:
-        """Remove the files of what was bound, once the sockets are closed."""
+    def close(self, sockets: Sequence[Socket], context: Context | None = None) -> None:
+        """Close sockets. With a `context`, which goes on after them, wait until libzmq has given up what they had bound."""
+        closings = [Closing(context, socket, self._of(socket)) for socket in sockets if context is not None]
+        for socket in sockets:
+            socket.close()
+        for closing in closings:
+            closing.wait()
         for address, file in self._files:
             claims.remove(address, file)
-        self._files.clear()
+
+    def _of(self, socket: Socket) -> list[str]:
+        return [address for owner, address in self._bound if owner is socket]
+
+
+class Closing:
+    """A socket that is about to be closed, and what it has bound.
+
+    libzmq closes in a thread of its own, some time after `close` has returned; a monitor tells when a port is free. To unbind
+    before would not do: that closes connections over which messages are still going out.
+    """
+
+    def __init__(self, context: Context, socket: Socket, addresses: list[str]) -> None:
+        self._left = sum(parse(address).ported for address in addresses)
+        self._monitor: Socket | None = None
+        with suppress(zmq.ZMQError):  # the context has ended, or has no socket to spare: then there is no waiting
+            for address in addresses:
+                if address.startswith("inproc://"):
+                    socket.unbind(address)
+            if self._left:
+                name = f"inproc://ztopo-closing-{id(self)}"
+                socket.monitor(name, zmq.EVENT_CLOSED)
+                self._monitor = context.socket(zmq.PAIR)
+                self._monitor.connect(name)
+
+    def wait(self) -> None:
+        """Wait until the ports are free, for a second at most."""
+        if self._monitor is None:
+            return
+        with self._monitor, suppress(zmq.ContextTerminated):
+            while self._left and self._monitor.poll(CLOSING):
+                self._monitor.recv_multipart()
+                self._left -= 1
 
 
 def _as_zmq_takes_it(endpoint: str) -> Any:

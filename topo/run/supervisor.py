@@ -211,7 +211,7 @@ class Supervisor:
         """Of the real addresses those that a process connects to."""
         sockets = (s for device in self._plans[host].devices for s in device.sockets)
         wanted = {c.origin.socket for s in sockets for c in s.connects if c.origin}
-        return {id: addresses for id, addresses in self.machine.addresses.items() if id in wanted}
+        return {id: self.machine.addresses[id] for id in wanted if id in self.machine.addresses}
 
     # What went wrong
 

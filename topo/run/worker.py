@@ -12,6 +12,7 @@ import signal
 import socket
 import tempfile
 import threading
+from typing import BinaryIO
 
 import zmq
 
@@ -34,7 +35,11 @@ def main(handle: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("TMPDIR", tempfile.gettempdir())  # where libzmq makes the folder of ipc://*
     _allow_many_files()
-    channel = Channel(socket.socket(fileno=handle))
+    with socket.socket(fileno=handle) as stream, stream.makefile("rb") as lines:
+        _run(Channel(stream, lines))
+
+
+def _run(channel: Channel) -> None:
     plan = channel.plan()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.set(zmq.MAX_SOCKETS, plan.max_sockets or sum(len(d.sockets) for d in plan.devices) + SOCKETS_ELSEWHERE)
@@ -51,9 +56,9 @@ def main(handle: int) -> None:
 class Channel:
     """The way to the supervisor and back."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, lines: BinaryIO) -> None:
         self._stream = stream
-        self._lines = stream.makefile("rb")
+        self._lines = lines
         self._lock = threading.Lock()
 
     def plan(self) -> ProcessPlan:
