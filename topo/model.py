@@ -79,6 +79,8 @@ class Connect(msgspec.Struct, frozen=True):
     """Set where an endpoint was written."""
     targets: tuple[Target, ...] = ()
     """Set where a reference was written: every replica that it names. Empty if it named nothing that binds."""
+    unbound: tuple[str, ...] = ()
+    """The sockets that a reference named and that bind nothing. Without targets and these it named nobody: `dc[others]` of one."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -227,16 +229,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     span: Span
+    components: tuple[Component, ...] = ()
+    """Devices and apps. A device that is part of an app follows it."""
     devices: tuple[Device, ...] = ()
     apps: tuple[App, ...] = ()
     processes: tuple[Process, ...] = ()
     doubtful: tuple[Span, ...] = ()
     """Declarations of which something is already known to be wrong: nobody judges them further."""
-
-    @property
-    def components(self) -> tuple[Component, ...]:
-        """Devices and apps."""
-        return (*self.devices, *self.apps)
 
 
 def process_of(component: Component, inside: bool) -> str:

@@ -40,6 +40,7 @@ def resolve(
     model = Model(
         name=name.text if name else (source.path.stem if source.path else "topology"),
         span=name.span if name else Span(source, 0, 0),
+        components=tuple(finished),
         devices=tuple(c for c in finished if isinstance(c, Device)),
         apps=tuple(c for c in finished if isinstance(c, App)),
         processes=tuple(drafts.processes),
@@ -77,7 +78,7 @@ class _Names:
             try:
                 outer = self._reference(draft, sketch, place)
                 if outer is not None:
-                    yield Connect(place.span, None, tuple(self._targets(draft, outer)))
+                    yield Connect(place.span, None, *self._targets(draft, outer))
                     continue
             except Mistake:
                 draft.broken = True
@@ -93,9 +94,10 @@ class _Names:
             return draft.scope.values.given(place, sketch.numbers).socket
         return None
 
-    def _targets(self, draft: Draft, outer: Outer) -> list[Target]:
+    def _targets(self, draft: Draft, outer: Outer) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+        """What a reference leads to, and those of the sockets that it names that bind nothing."""
         components, rest = self._components(draft, outer)
-        targets = []
+        targets, unbound = [], []
         for other in components:
             sockets, transport = self._sockets(other, outer, rest)
             for found in sockets:
@@ -105,7 +107,9 @@ class _Names:
                 bind = self._nearest(draft, other, found.socket, transport)
                 if bind is not None:
                     targets.append(Target(found.socket.id, bind.index))
-        return targets
+                else:
+                    unbound.append(found.socket.id)
+        return tuple(targets), tuple(unbound)
 
     def _components(self, draft: Draft, outer: Outer) -> tuple[list[Draft], tuple[tree.Part, ...]]:
         """The devices or apps that a reference leads to, and the parts that are left: those of a socket."""
