@@ -45,6 +45,26 @@ def test_a_mistake_in_a_module_is_said_once_at_its_place(tmp_path: Path) -> None
     assert said(compilation) == [("ZT101", "pool.ztopo", 2), ("ZT001", "pool.ztopo", 3)]
 
 
+def test_uses_of_a_module_that_bind_the_same_are_told_to_use_a_param(tmp_path: Path) -> None:
+    write(tmp_path, "pool.ztopo", "app a: PUSH bind tcp://127.0.0.1:7000\n")
+    (found,) = told(tmp_path, 'use "pool.ztopo" as pool[2]').diagnostics
+    assert found.message == "`tcp://127.0.0.1:7000` is bound by `pool[0].a` and by `pool[1].a`"
+    assert found.notes[1] == "a param with a value of its own for each `use` tells them apart"
+    assert found.fix is None  # there is no `index` in the module
+
+
+def test_the_others_of_one_are_nobody(tmp_path: Path) -> None:
+    """A mesh of one is right, whatever the param is called that tells it of the others."""
+    write(tmp_path, "node.ztopo", "param peers: socket\napp a: PUB bind tcp://127.0.0.1:*\napp b: PULL connect ${peers}\n")
+    assert said(told(tmp_path, 'use "node.ztopo" as dc[1] { peers dc[others].a }')) == []
+
+
+def test_a_module_connects_to_nothing_at_its_own_place(tmp_path: Path) -> None:
+    write(tmp_path, "pool.ztopo", "app a: PUSH connect tcp://10.0.0.1:1\napp b: PULL connect a\n")
+    (found,) = told(tmp_path, 'use "pool.ztopo" as pool').diagnostics
+    assert (found.code, [label.span.text for label in found.labels]) == ("ZT302", ["a", "a"])
+
+
 def test_a_module_that_cannot_be_read_is_said_at_the_use_and_nothing_follows(tmp_path: Path) -> None:
     (tmp_path / "binary.ztopo").write_bytes(b"ztopo 1\n\0")
     text = 'use "missing.ztopo" as one\nuse "binary.ztopo" as two\nuse "." as three\napp a: PUSH connect one.x, two.x, three.x'

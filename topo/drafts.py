@@ -41,7 +41,7 @@ from topo.zeromq.options import OPTIONS
 from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import absolute, parse
 
-__all__ = ["MOST_IN_ALL", "MOST_REPLICAS", "Draft", "Drafts", "Modules", "Scope", "SocketDraft", "no_modules"]
+__all__ = ["ANY", "MOST_IN_ALL", "MOST_REPLICAS", "Draft", "Drafts", "Modules", "Scope", "SocketDraft", "no_modules"]
 
 MOST_REPLICAS = 10_000
 """The most replicas of one declaration."""
@@ -57,6 +57,11 @@ CONTEXT_OPTIONS = {"io_threads": (0, 1024), "max_sockets": (1, 65_535)}
 Modules = Callable[[Path], "tree.File | str"]
 """Reads a file as a module: its tree, or why it cannot be read. It says itself what is wrong with its text."""
 Numbers = dict[str, int]
+
+ANY = "*"
+"""Among the numbers of a replica: 1 if it stands for any number of them, so that which one it is, is not known."""
+PASSING = {"DEALER": ("REQ", "REP"), "ROUTER": ("REQ", "REP")}
+"""The types that a program can pass for another with, and for which: it adds and takes off the empty delimiter itself."""
 
 
 def no_modules(path: Path) -> tree.File | str:
@@ -229,6 +234,7 @@ class Drafts:
             name = _named(f"{prefix}{statement.name.text}", replica)
             if isinstance(statement, tree.Device):
                 draft = self._device(scope, statement, name, replica, {**numbers, **own}, owner, group)
+                self._counted(draft, statement.bracket if owner is None else None, "runs a device")
             else:
                 draft = self._app(scope, statement, name, replica, {**numbers, **own})
             drafts.append(draft)
@@ -243,7 +249,7 @@ class Drafts:
             return
         count, variable = self._count(scope, bracket, numbers)
         if count is None:
-            yield Replica(base, 0, None), {"index": 0}
+            yield Replica(base, 0, None), {"index": 0, ANY: 1}
             return
         if count > MOST_REPLICAS or self.made + count > MOST_IN_ALL:
             most = f"{MOST_REPLICAS:,} is the most" if count > MOST_REPLICAS else f"more than {MOST_IN_ALL:,} in all"
@@ -251,7 +257,13 @@ class Drafts:
             count = 1
         self.made += count
         for index in range(count):
-            yield Replica(base, index, count), {"index": index, **({variable: index} if variable else {})}
+            yield Replica(base, index, count), {"index": index, ANY: 0, **({variable: index} if variable else {})}
+
+    def _counted(self, draft: Draft, bracket: tree.Bracket | None, why: str) -> None:
+        """What ztopo runs is not any number of them."""
+        if bracket is not None and draft.replica is not None and draft.replica.count is None:
+            note = "`[*]` is for apps that somebody else starts"
+            self._broken(draft, mistakes.bad_replica(bracket.span, f"ztopo {why}, so it has a number of replicas", None, (note,)))
 
     def _count(self, scope: Scope, bracket: tree.Bracket, numbers: Numbers) -> tuple[int | None, str]:
         try:
@@ -292,7 +304,11 @@ class Drafts:
     def _context(self, scope: Scope, items: Iterable[tree.Item], numbers: Numbers) -> Context:
         """The context that is declared among the items of a block."""
         found: dict[str, int] = {}
-        for item in (i for i in items if isinstance(i, tree.Context)):
+        first: dict[str, Span] = {}
+        contexts = [i for i in items if isinstance(i, tree.Context)]
+        for item in contexts[1:]:
+            self.say(mistakes.taken_twice(item.span, "context", "the statement", contexts[0].span))
+        for item in contexts[:1]:
             for option in item.block.items:
                 if not isinstance(option, tree.Option) or option.name.text not in CONTEXT_OPTIONS:
                     known = " and ".join(f"`{name}`" for name in CONTEXT_OPTIONS)
@@ -302,6 +318,8 @@ class Drafts:
                         )
                     )
                     continue
+                if first.setdefault(option.name.text, option.name.span) is not option.name.span:
+                    self.say(mistakes.taken_twice(option.name.span, option.name.text, "the option", first[option.name.text]))
                 value = self._context_value(scope, option, numbers)
                 if value is not None:
                     found[option.name.text] = value
@@ -358,10 +376,13 @@ class Drafts:
 
     def _set(self, scope: Scope, statement: tree.Use, numbers: Numbers) -> Iterator[tuple[str, Set]]:
         """The params that a `use` sets."""
+        first: dict[str, Span] = {}
         for item in statement.block.items if statement.block else ():
             if not isinstance(item, tree.Option):
                 self.say(mistakes.cannot_stand_here(item.span, "only params of the module stand in the braces of a `use`"))
                 continue
+            if first.setdefault(item.name.text, item.name.span) is not item.name.span:
+                self.say(mistakes.taken_twice(item.name.span, item.name.text, "the param", first[item.name.text]))
             values = []
             for node in item.values:
                 try:
@@ -544,6 +565,7 @@ class Drafts:
         if before is not None:
             self._broken(draft, mistakes.taken_twice(run.span, "run", "the statement", before.span))
         elif run.command is not None:
+            self._counted(draft, draft.statement.bracket, "starts this app")
             draft.component = replace(draft.component, run_span=run.command.span)
             try:
                 command = draft.scope.values.text(run.command, numbers).decode("utf-8", "surrogateescape")
@@ -607,8 +629,8 @@ class Drafts:
         elif kind not in SOCKETS:
             assert spec.type is not None
             self._broken(draft, mistakes.unknown_type(spec.type.span, kind, SOCKETS))
-        if spec.program is not None and spec.program.text not in SOCKETS:
-            self._broken(draft, mistakes.unknown_type(spec.program.span, spec.program.text, SOCKETS))
+        if spec.program is not None:
+            self._passes_for(draft, spec.program, kind, role)
         socket = Socket(
             id=id,
             owner=draft.component.name,
@@ -622,6 +644,17 @@ class Drafts:
             options=tuple(self._options(draft, options, numbers)),
         )
         draft.sockets.append(SocketDraft(socket, spec, name.text, replica, numbers))
+
+    def _passes_for(self, draft: Draft, program: tree.Name, kind: str, role: Role) -> None:
+        """`DEALER as REQ`: the program of an app does by hand what a REQ does."""
+        if program.text not in SOCKETS:
+            self._broken(draft, mistakes.unknown_type(program.span, program.text, SOCKETS))
+        elif role != "app":
+            message = f"`as {program.text}` is for apps: a device passes on what comes, as it comes"
+            self._broken(draft, mistakes.cannot_stand_here(program.span, message))
+        elif kind in SOCKETS and program.text not in PASSING.get(kind, ()):
+            notes = ("a DEALER or a ROUTER passes for a REQ or a REP, whose empty delimiter its program adds itself",)
+            self._broken(draft, mistakes.cannot_stand_here(program.span, f"a {kind} cannot pass for a {program.text}", notes))
 
     def _binds(self, draft: Draft, spec: tree.SocketSpec, numbers: Numbers) -> Iterator[Bind]:
         index = 0

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from topo import mistakes
 from topo.diagnostic import Diagnostic
-from topo.drafts import Draft, Drafts, Modules, Scope, SocketDraft, no_modules
+from topo.drafts import ANY, Draft, Drafts, Modules, Scope, SocketDraft, no_modules
 from topo.model import App, Bind, Component, Connect, Device, Model, Replica, Socket, Target, process_of
 from topo.source import Span
 from topo.syntax import tree
-from topo.syntax.expression import Variable
+from topo.syntax.expression import Variable, variables
 from topo.values import Mistake, Outer
 from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import TRANSPORTS
@@ -141,6 +141,9 @@ class _Names:
     def _in_scope(self, scope: Scope, part: tree.Part, outer: Outer) -> list[Any]:
         """What one step of a reference names in a scope."""
         name = part.name.text
+        if name not in scope.named and name in scope.declared:
+            message = f"`{name}` is a process; what stands in it is named without it"
+            self._fail(mistakes.several_sockets(part.name.span, "", message, (), scope.declared[name]))
         if name not in scope.named:
             if name in scope.file.lost or (scope.file.doubtful and not scope.file.statements):
                 raise Mistake  # it may be declared where nothing could be read
@@ -169,6 +172,9 @@ class _Names:
         parsed = values.parsed(bracket.text, bracket.span)
         if parsed.any_number:
             self._fail(mistakes.bad_replica(bracket.span, "all of them are meant without the brackets", declared))
+        if outer.numbers.get(ANY) and variables(parsed.expression) & {"index", "others"}:
+            message = "what refers to it is any number: which of them it is, is not known"
+            self._fail(mistakes.bad_replica(bracket.span, message, declared))
         if parsed.expression == Variable("others"):
             if "index" not in outer.numbers:
                 self._fail(
