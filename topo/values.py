@@ -193,17 +193,20 @@ class Values:
         given: Given | None
         if name in self.overrides:
             override = self.overrides[name]
-            given = _from_outside(override, kind or self._default_kind(param))
+            kind = kind or (self._default_kind(param) if param.default else None)
+            given = _from_outside(override, kind or "text")
             span = override.span if isinstance(override, Set) else None
             shown = f"`{override.given.shown if isinstance(override, Set) else override}`, set for `{name}`,"
         elif param.default is None:
             self._fail(self._unset(param))
         else:
+            if isinstance(param.default, tree.Call):
+                kind = kind or self._default_kind(param)
             given = self._default(param.default, kind)
             span, shown = param.default.span, f"the default of `{name}`"
         if given is None or (kind is not None and not TYPES[kind](given)):
             article = "an" if (kind or "")[:1] in "aeio" else "a"
-            message = f"{shown} is not {article} {kind or self._default_kind(param)}"
+            message = f"{shown} is not {article} {kind or 'text'}"
             self._fail(mistakes.bad_param_value(span, message, param.name.span))
         return given
 
@@ -216,16 +219,16 @@ class Values:
         if kind == "socket" and isinstance(default, tree.Reference):
             return Given("socket", 0, default.span.text, socket=Outer(self.scope, default, {}))
         given = self.given(default, {})
-        if kind == "list":
-            return _as_list(given)
         if isinstance(default, tree.Call) and given.kind == "text":
             return _from_outside(given.shown, kind or "text") or given
-        return given
+        return _as_list(given) if kind == "list" else given
 
     def _default_kind(self, param: tree.Param) -> str:
-        if param.default is None or isinstance(param.default, tree.Call):
-            return "text"
-        kind = self.given(param.default, {}).kind
+        """The type of a param that has none written: that of its default, or of the default of `env`."""
+        default = param.default
+        while isinstance(default, tree.Call):
+            default = default.arguments[1] if len(default.arguments) == 2 else None
+        kind = self.given(default, {}).kind if default is not None else "text"
         return kind if kind in TYPES else "text"
 
     # Values
@@ -400,7 +403,7 @@ class _Lookup(dict[str, int]):
 
     def __missing__(self, name: str) -> int:
         given = self.values_.param(name, self.span)
-        if given.kind in ("text", "list", "socket") or not isinstance(given.value, int):
+        if given.kind != "int" or not isinstance(given.value, int):
             raise ExpressionError(f"`{name}` is a {given.kind}, not a number")
         return given.value
 
