@@ -44,3 +44,108 @@ def right_texts(draw: st.DrawFn) -> str:
         lines[2] = lines[2].replace("connect", "bind")
     lines.append(f"app {used[-1]}: PULL connect {used[count - 1]}.out")
     return "\n".join(lines) + "\n"
+
+
+Files = dict[str, str]
+"""Texts by the names of their files; the topology's own is `main.ztopo`."""
+
+LEAF = """ztopo 1
+param n: int = 2
+param base: int = 7000
+param from: socket
+## What is to be done.
+device jobs{jobs}: streamer {{
+    in  connect ${{from}}
+    out bind inproc://jobs-${{base}}{own}, tcp://127.0.0.1:${{base{plus}}}
+}}
+app worker{workers}: PULL connect jobs.out {{ run "python worker.py {worker}"; linger 0 }}
+process pair{pairs} {{
+    context {{ io_threads {threads} }}
+    device ahead: queue {{ in bind tcp://127.0.0.1:*; out bind inproc://ahead, ipc://ahead{pair} }}
+    device behind: proxy {{ in DEALER connect {ahead}; out {behind} }}
+}}
+app server{servers} {{
+    {run}
+    context {{ max_sockets {threads} }}
+    device clients{clients}: queue {{ in bind tcp://127.0.0.1:*; out bind inproc://clients }}
+    socket answers{answers}: REP connect {own_clients}.out
+    socket asks{answers}: DEALER as REQ connect {servers_clients}.in, ahead.in
+}}
+device lonely: streamer {{ in connect {jobs_in}; out bind ipc://lonely }}
+"""
+
+BRANCH = """ztopo 1
+param from: socket
+param base: int = 8000
+device before: streamer {{ in connect ${{from}}; out bind tcp://*:${{base}} }}
+use "leaf.ztopo" as leaf{leaves} {{ n 3; base {base}; from before.out }}
+"""
+
+MAIN = """ztopo 1
+topology modular
+app feed{feeds}: PUSH bind tcp://127.0.0.1:*
+use "leaf.ztopo" as one{ones} {{ n {n}; base {base}; from {feed} }}
+use "branch.ztopo" as tree{trees} {{ from {feed} }}
+app sink{sinks}: PULL connect {sink}
+app client[*]: REQ connect {client}
+app meter {{ socket each{meters}: PULL connect {meter}; socket all: PULL connect {sink_all} }}
+device pool-jobs: streamer {{ in connect one.jobs.out; out bind tcp://*:9 }}
+device one-0-jobs: queue {{ in connect {queue}; out bind tcp://*:10 }}
+"""
+
+
+@st.composite
+def modular_files(draw: st.DrawFn) -> Files:
+    """Right files that use each other, with replicas and references of every sort; which names exist depends on the numbers."""
+    some = st.sampled_from(["", "[1]", "[2]", "[3]"])
+    jobs, workers, pairs, servers = (draw(st.sampled_from(["", "[n]", "[2]"])) for _ in range(4))
+    clients = draw(st.sampled_from(["", "[1]", "[2]"]))
+    ones, trees, leaves, feeds = (draw(some) for _ in range(4))
+    sinks, meters = draw(st.sampled_from(["", "[1]", "[2]", "[i: 3]"])), draw(st.sampled_from(["[1]", "[2]"]))
+
+    def which(count: str, here: str) -> str:
+        """Brackets that choose among `count`, for what is itself one of `here`."""
+        number = {"": 0, "[n]": 2}.get(count) or int(count.strip("[]i: ") or 0)
+        ways = [""]
+        if number:
+            ways.append(f"[{number - 1}]")
+        if number and here not in ("", "[*]"):
+            ways += ["[others]", f"[index % {number}]", f"[(2 * index + 1) * (index + 1) % {number}]"]
+        return draw(st.sampled_from(ways))
+
+    leaf = LEAF.format(
+        jobs=jobs,
+        own="-${index}" if jobs else "",
+        plus=" + index" if jobs else "",
+        workers=workers,
+        worker="-${index}" if workers else "",
+        pairs=pairs,
+        pair="${index}" if pairs else "",
+        threads=draw(st.sampled_from(["2", "${index + 1}"])) if pairs and servers else "1",
+        ahead="ahead.out" if not pairs else f"ahead{which(pairs, pairs)}.out",
+        behind=draw(st.sampled_from(["DEALER connect ahead.in", "same", "ROUTER bind tcp://*:*"])),
+        servers=servers,
+        run=draw(st.sampled_from(["", 'run "python server.py"'])),
+        clients=clients,
+        answers=draw(st.sampled_from(["", "[2]", "[index + 1]"])) if servers else "",
+        own_clients=f".clients{which(clients, servers)}",
+        servers_clients=f"server{which(servers, servers)}.clients{which(clients, servers)}",
+        jobs_in=draw(st.sampled_from(["jobs.in", "jobs.out"])),
+    )
+    branch = BRANCH.format(leaves=leaves, base="${base + 10 * index}" if leaves else "${base}")
+    main = MAIN.format(
+        feeds=feeds,
+        ones=ones,
+        n=draw(st.sampled_from(["2", "${index + 2}"])) if ones else 2,
+        base="${7000 + 100 * index}" if ones else 7000,
+        feed=f"feed{which(feeds, ones and trees)}",
+        trees=trees,
+        sinks=sinks,
+        sink=f"one{which(ones, sinks)}.jobs{which(jobs, sinks)}.out",
+        client=f"one{which(ones, '[*]')}.server{which(servers, '[*]')}.clients.in, one.ahead.in.tcp",
+        meters=meters,
+        meter=f"tree{which(trees, meters)}.leaf{which(leaves, meters)}.jobs.out",
+        sink_all=f"one.jobs.out, tree{which(trees, '')}.before.out",
+        queue=f"tree{which(trees, '')}.leaf.server{which(servers, '')}.clients.in",
+    )
+    return {"main.ztopo": main, "leaf.ztopo": leaf, "branch.ztopo": branch}

@@ -18,8 +18,8 @@ from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
 FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-WITHOUT_EXAMPLE = {"ZT003"}
-"""What no text can show: bytes that are none, and files that are too large."""
+WITHOUT_EXAMPLE = {"ZT003", "ZT114", "ZT115", "ZT116"}
+"""What no single text can show: it is about files."""
 
 
 def examples(finding: Finding) -> list[tuple[str | None, str]]:
@@ -117,6 +117,7 @@ FIXED = """
 device mux: queue { in ROUTER bind tcp://*:5560; out ROUTER bind tcp://*:5561 }
 device mux: queue swap { in bind tcp://*:5560; out bind tcp://*:5561 }
 device mux: queue { in REP bind tcp://*:5560; out REQ bind tcp://*:5561 }
+device mux: queue { in bind tcp://*:5560; out same }
 device s: streamer { in bind tcp://*:5560; out bind tcp://*:5561; monitor SUB bind tcp://*:5562 }
 device s: proxy { in XSUB bind tcp://*:5560; out PUB bind tcp://*:5561 }
 device s: proxy { in SUB bind tcp://*:5560; out XPUB bind tcp://*:5561 }
@@ -185,6 +186,9 @@ CLEAN = [
     "device a: queue { in bind tcp://*:5; out connect b.out }\ndevice b: queue { in bind tcp://*:6; out bind tcp://*:7 }",
     "device a: queue { in bind tcp://*:5; out connect b.in, tcp://10.0.0.1:7 }\ndevice b: queue { in bind tcp://*:6; out connect a.in }",
     "device a: queue { in bind tcp://*:5; out bind tcp://*:6 }\ndevice b: queue { in connect a.out; out connect a.in }\napp w: REP connect a.out",
+    # devices of one socket
+    "device d: queue swap { in bind tcp://*:5; out same }",
+    "device d: proxy { in DEALER bind tcp://*:5; out same; monitor PUB bind tcp://*:6 }",
     # options
     "app a: DEALER bind tcp://*:5 { routing_id *; tcp_keepalive -1; tcp_keepalive_idle 60s; maxmsgsize 4GiB; linger -1 }",
     'app a: SUB bind tcp://*:5 { subscribe "a", "b"; subscribe "c"; rcvhwm 0 }',
@@ -200,6 +204,10 @@ def test_nothing_is_said_of_what_is_right(text: str) -> None:
 
 
 WRONG = [
+    ("ZT202", "device d: queue { in bind tcp://*:5; out same }"),
+    ("ZT203", "device d: proxy swap { in DEALER bind tcp://*:5; out same }"),
+    ("ZT205", "device d: streamer { in bind tcp://*:5; out same }"),
+    ("ZT205", "device d: proxy { in PUSH bind tcp://*:5; out same }"),
     ("ZT201", "app a: PUSH bind tcp://*:5\napp b: PUSH connect a"),
     ("ZT201", "app a: STREAM bind tcp://*:5\napp b: DEALER connect a"),
     ("ZT201", "app a: PULL bind tcp://*:5\napp b: SUB connect tcp://127.0.0.1:5 { subscribe \"\" }"),

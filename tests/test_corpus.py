@@ -21,7 +21,13 @@ Golden = Callable[[Path, str], None]
 
 def compiled(path: Path) -> Compilation:
     # The path is a pretended one, so that what is expected does not depend on where the project lies.
-    return compile(Source(path.read_text(encoding="utf-8"), path.name, Path("/corpus") / path.name), libzmq=Libzmq())
+    pretended = Path("/corpus") / path.relative_to(CORPUS)
+    return compile(Source(path.read_text(encoding="utf-8"), path.name, pretended), libzmq=Libzmq(), reader=reading)
+
+
+def reading(path: Path, name: str) -> Source:
+    """Read a module of the corpus by its pretended path."""
+    return Source((CORPUS / path.relative_to("/corpus")).read_text(encoding="utf-8"), path.name, path)
 
 
 def described(compilation: Compilation) -> Iterator[str]:

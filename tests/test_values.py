@@ -1,10 +1,10 @@
-"""What is said of values that are not written as the language has them, and what is offered in their place."""
+"""Params and what values come to: their types, whoever sets them, and what is offered for those that are not right."""
 
 from __future__ import annotations
 
 import pytest
 
-from topo.compile import compile
+from topo.compile import Compilation, compile
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
@@ -42,3 +42,55 @@ def test_the_types_of_params_are_listed(kind: str, near: str) -> None:
     assert found.message == f"there is no type `{kind}`"
     assert found.notes[-1].startswith("there are `int`, `port`, `text`")
     assert found.notes[:-1] == ((f"did you mean `{near}`?",) if near else ())
+
+
+def told(text: str, **params: object) -> Compilation:
+    return compile(Source(text, "x.ztopo"), params, Libzmq(), fragment=True)
+
+
+def said(text: str, **params: object) -> list[tuple[str, str]]:
+    return [(d.code, d.message) for d in told(text, **params).diagnostics]
+
+
+PORT = 'param port = env("ZTOPO_TEST_PORT", 5555)\napp a: PUB bind tcp://*:${port + 1}'
+
+
+@pytest.mark.parametrize(("value", "bound"), [(None, "tcp://*:5556"), ("6000", "tcp://*:6001")])
+def test_a_param_has_the_type_of_its_default_wherever_its_value_comes_from(
+    value: str | None, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is None:
+        monkeypatch.delenv("ZTOPO_TEST_PORT", raising=False)
+    else:
+        monkeypatch.setenv("ZTOPO_TEST_PORT", value)
+    compilation = told(PORT)
+    assert compilation.diagnostics == ()
+    assert compilation.model.apps[0].sockets[0].binds[0].endpoint.text == bound
+
+
+def test_an_environment_that_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZTOPO_TEST_PORT", "many")
+    assert said(PORT)[0] == ("ZT104", "the default of `port` is not an int")
+
+
+def test_a_list_from_the_environment_is_taken_apart_like_one_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'param topics: list = env("ZTOPO_TEST_TOPICS")\napp a: SUB connect tcp://10.0.0.1:1 { subscribe ${topics} }'
+    monkeypatch.setenv("ZTOPO_TEST_TOPICS", "AAPL,MSFT")
+    for compilation in (told(text), told(text, topics="AAPL,MSFT")):
+        option = compilation.model.apps[0].sockets[0].option("subscribe")
+        assert option is not None
+        assert [v.value for v in option.values] == [b"AAPL", b"MSFT"]
+
+
+@pytest.mark.parametrize(("value", "kind"), [("5s", "duration"), ("true", "bool"), ("64KiB", "size"), ('"5"', "text")])
+def test_arithmetic_is_for_whole_numbers(value: str, kind: str) -> None:
+    text = f"param x = {value}\napp a: PUB bind tcp://*:${{x + 1}}"
+    assert said(text) == [("ZT004", f"`${{x + 1}}` has no value: `x` is a {kind}, not a number")]
+
+
+def test_a_param_without_a_type_has_that_of_its_default_when_it_is_set() -> None:
+    text = "param n = 2\napp a[n]: PUB bind tcp://*:*"
+    assert said(text, n=3) == []
+    assert said(text, n="3") == []
+    assert said(text, n="three") == [("ZT104", "`three`, set for `n`, is not an int")]
+    assert said(text, n=b"3") == [("ZT104", "`b'3'`, set for `n`, is not an int")]

@@ -6,7 +6,8 @@ the plan, running and watching, is in `topo/run/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,10 @@ LARGEST_FILE = 32 * 1024 * 1024
 """The largest file that is looked at, in bytes."""
 
 
+Reader = Callable[[Path, str], "Source | Diagnostic"]
+"""Reads a file, to be shown under the name given. Raises OSError if it cannot be read."""
+
+
 class Compilation(msgspec.Struct, frozen=True):
     """What became of a text: everything that could be made of it, and everything that there is to say."""
 
@@ -45,15 +50,21 @@ class Compilation(msgspec.Struct, frozen=True):
 
 
 def compile(
-    source: Source, params: Mapping[str, object] | None = None, libzmq: Libzmq | None = None, *, fragment: bool = False
+    source: Source,
+    params: Mapping[str, object] | None = None,
+    libzmq: Libzmq | None = None,
+    *,
+    fragment: bool = False,
+    reader: Reader | None = None,
 ) -> Compilation:
     """Everything that can be said about a text before launch.
 
     `params` are set from outside, as texts or Python values. `libzmq` is the one to judge by, pyzmq's if None. A
-    `fragment` need not begin with the version of the language. Nothing is raised for what is wrong with the text.
+    `fragment` need not begin with the version of the language. `reader` reads the files that are used as modules, `read` if
+    None. Nothing is raised for what is wrong with the text.
     """
     file, said = parse(source, fragment=fragment)
-    return compile_tree(file, params, libzmq, said)
+    return compile_tree(file, params, libzmq, said, reader)
 
 
 def compile_tree(
@@ -61,12 +72,19 @@ def compile_tree(
     params: Mapping[str, object] | None = None,
     libzmq: Libzmq | None = None,
     said: list[Diagnostic] | None = None,
+    reader: Reader | None = None,
 ) -> Compilation:
     """The same from a tree, for whoever has made one without a text."""
-    model, named = resolve(file, params)
+    modules = Modules(reader or read)
+    model, named = resolve(file, params, modules)
     graph = Graph(model)
     judged = check.run(graph, libzmq or at_hand())
-    diagnostics = [*(said or ()), *named, *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful))]
+    diagnostics = [
+        *(said or ()),
+        *modules.said,
+        *named,
+        *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful)),
+    ]
     return Compilation(file.source, tuple(in_order(diagnostics)), file, model, graph)
 
 
@@ -99,6 +117,32 @@ def text_of(data: bytes, name: str, path: Path | None) -> Source | Diagnostic:
         line = data.count(b"\n", 0, error.start) + 1
         return not_a_text(name, f"is not UTF-8: byte {data[error.start]:#04x} in line {line}")
     return Source(text, name, path)
+
+
+class Modules:
+    """Reads the files that a topology uses as modules, each once. `said` is what is wrong with their texts."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.said: list[Diagnostic] = []
+        self._reader = reader
+        self._files: dict[Path, tree.File | str] = {}
+
+    def __call__(self, path: Path) -> tree.File | str:
+        """The tree of a file, or why there is none."""
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        return self._files[path]
+
+    def _read(self, path: Path) -> tree.File | str:
+        try:
+            source = self._reader(path, os.path.relpath(path))
+        except (OSError, ValueError) as error:
+            return f"{path.name} cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        if isinstance(source, Diagnostic):
+            return source.message
+        file, said = parse(source)
+        self.said.extend(said)
+        return file
 
 
 def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:

@@ -65,7 +65,9 @@ def taken_twice(span: Span, name: str, what: str, first: Span) -> Diagnostic:
 
 
 @finding("ZT103", "a param that is not declared, or has no value")
-def unknown_param(span: Span | None, name: str, known: Iterable[str], message: str = "") -> Diagnostic:
+def unknown_param(
+    span: Span | None, name: str, known: Iterable[str], message: str = "", declared: Span | None = None
+) -> Diagnostic:
     """`${name}` inserts a param; `index` is the number of a replica. A param without a default needs `--set name=value`.
 
     ```ztopo ZT103
@@ -81,9 +83,8 @@ def unknown_param(span: Span | None, name: str, known: Iterable[str], message: s
     """
     known = tuple(known)
     notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known and not message else ())
-    return Diagnostic(
-        code="ZT103", message=message or f"there is no param `{name}`", labels=(Label(span),) if span else (), notes=notes
-    )
+    labels = tuple(Label(s, t) for s, t in ((span, ""), (declared, "declared here")) if s is not None)
+    return Diagnostic(code="ZT103", message=message or f"there is no param `{name}`", labels=labels, notes=notes)
 
 
 @finding("ZT104", "a param with a value of the wrong type")
@@ -261,6 +262,40 @@ def cannot_stand_here(span: Span, message: str, notes: tuple[str, ...] = ()) -> 
     ```
     """
     return Diagnostic(code="ZT112", message=message, labels=(Label(span),), notes=notes)
+
+
+@finding("ZT114", "a module that cannot be read")
+def unreadable_module(span: Span, why: str) -> Diagnostic:
+    """`use "pool.ztopo" as pool` makes the devices and apps of another file part of this one, as `pool.jobs`.
+
+    The path is relative to the file that the `use` stands in.
+
+    ```ztopo ZT114
+    use "there-is-no-such-file.ztopo" as pool
+    ```
+    """
+    return Diagnostic(code="ZT114", message=f"the module {why}", labels=(Label(span),))
+
+
+@finding("ZT115", "a module that uses itself")
+def module_cycle(span: Span, path: str, through: tuple[Span, ...]) -> Diagnostic:
+    """A file cannot use itself, neither directly nor through other files: its expansion would never end."""
+    labels = (Label(span), *(Label(s, "used here") for s in through))
+    return Diagnostic(code="ZT115", message=f"{path} uses itself", labels=labels)
+
+
+@finding("ZT116", "a value that cannot be read from its file")
+def unreadable_value(span: Span, path: str, why: str) -> Diagnostic:
+    """`file "path"` as a value is what stands in that file, at most 64 KiB, without the end of its last line.
+
+    The path is relative to the file that it is written in. Keys belong into files of their own: what is read from one is
+    never shown.
+
+    ```ztopo ZT116
+    app jobs: PUB bind tcp://*:5555 { zap_domain file "there-is-no-such-file" }
+    ```
+    """
+    return Diagnostic(code="ZT116", message=f"the value of a file that {why}", labels=(Label(span, path),))
 
 
 def _listed(names: tuple[str, ...]) -> str:

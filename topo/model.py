@@ -19,10 +19,13 @@ __all__ = [
     "Bind",
     "Component",
     "Connect",
+    "Context",
     "Device",
     "Endpoint",
     "Model",
     "Option",
+    "Placement",
+    "Process",
     "Replica",
     "Socket",
     "Target",
@@ -30,6 +33,8 @@ __all__ = [
     "process_of",
 ]
 
+Placement = Literal["thread", "process", "group", "app"]
+"""Where a device lives: in the thread host, in a process of its own, in a process group, in the program of an app."""
 Role = Literal["in", "out", "monitor", "control", "app"]
 ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
 
@@ -74,6 +79,8 @@ class Connect(msgspec.Struct, frozen=True):
     """Set where an endpoint was written."""
     targets: tuple[Target, ...] = ()
     """Set where a reference was written: every replica that it names. Empty if it named nothing that binds."""
+    unbound: tuple[str, ...] = ()
+    """The sockets that a reference named and that bind nothing. Without targets and these it named nobody: `dc[others]` of one."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -111,6 +118,8 @@ class Socket(msgspec.Struct, frozen=True):
     """Where the type is written, or the word that stands for it where it was left out."""
     span: Span
     """The name of what was declared: the side, the socket, the app."""
+    program: str = ""
+    """The type that the program makes of it: REQ for `DEALER as REQ`, which adds the empty delimiter itself."""
     binds: tuple[Bind, ...] = ()
     connects: tuple[Connect, ...] = ()
     options: tuple[Option, ...] = ()
@@ -143,6 +152,13 @@ class Replica(msgspec.Struct, frozen=True):
     count: int | None
 
 
+class Context(msgspec.Struct, frozen=True):
+    """The options of a ZeroMQ context; None is libzmq's default."""
+
+    io_threads: int | None = None
+    max_sockets: int | None = None
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device: messages go between its sides, copies to its monitor."""
 
@@ -150,13 +166,20 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
     kind: str
     kind_span: Span
-    placement: Literal["thread", "process"] = "thread"
+    placement: Placement = "thread"
+    home: str = ""
+    """The process group or the app that it lives in, where its placement is one of these."""
     swap: Span | None = None
     """Where `swap` is written."""
     sockets: tuple[Socket, ...]
     prefixes: tuple[bytes, bytes] = (b"in", b"out")
     replica: Replica | None = None
     doc: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether ztopo runs it; otherwise an app's own program does."""
+        return self.placement != "app"
 
     def side(self, name: Role) -> Socket | None:
         """The socket of a side."""
@@ -181,6 +204,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     replica: Replica | None = None
     doc: str = ""
 
+    context: Context = Context()
+
     @property
     def started(self) -> bool:
         """Whether ztopo starts it."""
@@ -190,20 +215,27 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 Component = Device | App
 
 
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process of devices that share a context."""
+
+    name: str
+    span: Span
+    context: Context = Context()
+    replica: Replica | None = None
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """The whole topology, in the order of its declarations."""
 
     name: str
     span: Span
+    components: tuple[Component, ...] = ()
+    """Devices and apps. A device that is part of an app follows it."""
     devices: tuple[Device, ...] = ()
     apps: tuple[App, ...] = ()
+    processes: tuple[Process, ...] = ()
     doubtful: tuple[Span, ...] = ()
     """Declarations of which something is already known to be wrong: nobody judges them further."""
-
-    @property
-    def components(self) -> tuple[Component, ...]:
-        """Devices and apps."""
-        return (*self.devices, *self.apps)
 
 
 def process_of(component: Component, inside: bool) -> str:
@@ -213,6 +245,11 @@ def process_of(component: Component, inside: bool) -> str:
     """
     if isinstance(component, App):
         return "the application" if component.inside else f"app {component.name}"
-    if component.placement == "process":
-        return f"process {component.name}"
+    match component.placement:
+        case "process":
+            return f"process {component.name}"
+        case "group":
+            return f"process group {component.home}"
+        case "app":
+            return f"app {component.home}"
     return "the application" if inside else "the thread host"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from topo.graph import Graph, flows
-from topo.model import App, Component, Device, Endpoint, Role, Socket
+from topo.model import App, Component, Device, Endpoint, Process, Role, Socket
 from topo.source import Span
 from topo.zeromq.sockets import SOCKETS
 
@@ -37,16 +37,18 @@ class Part(msgspec.Struct, frozen=True):
     """A device or an app, or all the replicas of it."""
 
     name: str
-    """As declared: `broker`, `worker[4]`, `client[*]`."""
+    """As declared: `broker`, `worker[4]`, `client[*]`; a device in an app `server[3].clients`."""
     is_device: bool
     kind: str
     """Of a device; `app` for others."""
     traits: tuple[str, ...] = ()
-    """What else to say beside the kind: `swap`, `process`, `inside`."""
+    """What else to say beside the kind: `swap`, `out same`, `process`, `process gateway`, `inside`."""
     ports: tuple[Port, ...] = ()
     started: bool = False
-    """Whether ztopo starts it: devices, and apps that are run."""
+    """Whether ztopo starts it: devices, and apps that are run, with the devices in them."""
     doc: str = ""
+    home: str = ""
+    """What a device stands in: the name of an app's part, or `process gateway`."""
 
 
 class Wire(msgspec.Struct, frozen=True):
@@ -75,51 +77,63 @@ class Picture(msgspec.Struct, frozen=True):
 def picture(graph: Graph) -> Picture:
     """The picture of a graph."""
     groups: dict[str, list[Component]] = {}
-    for component in sorted(graph.model.components, key=lambda c: (c.span.source.name, c.span.start)):
-        groups.setdefault(base(component), []).append(component)
+    for component in graph.model.components:
+        groups.setdefault(declared(graph, component), []).append(component)
     linked = {link.connect.span for link in graph.links}
-    parts = tuple(_part(group, linked) for group in groups.values())
+    homes = {process.name: f"process {_title(process)}" for process in graph.model.processes}
+    parts = tuple(_part(graph, group, linked, homes) for group in groups.values())
     return Picture(graph.model.name, parts, _wires(graph, {port.id: port for part in parts for port in part.ports}))
 
 
-def base(component: Component) -> str:
-    """The name that the replicas of a component share."""
-    return component.replica.base if component.replica else component.name
+def declared(graph: Graph, component: Component) -> str:
+    """The name that the replicas of a component share, those of the app that it stands in among them."""
+    if isinstance(component, Device) and component.placement == "app":
+        home = graph.components[component.home]
+        return f"{_base(home)}{_base(component)[len(home.name) :]}"
+    return _base(component)
 
 
-def _part(group: list[Component], linked: set[Span]) -> Part:
+def _base(thing: Component | Process) -> str:
+    return thing.replica.base if thing.replica else thing.name
+
+
+def _title(thing: Component | Process) -> str:
+    """As declared: `worker[4]`."""
+    return _counted(thing.replica.base, thing.replica.count) if thing.replica else thing.name
+
+
+def _part(graph: Graph, group: list[Component], linked: set[Span], homes: Mapping[str, str]) -> Part:
     first = group[0]
     names = list(dict.fromkeys(s.name for c in group for s in c.sockets))
-    ports = tuple(_port(first, [s for c in group for s in c.sockets if s.name == n], len(group), linked) for n in names)
-    device = isinstance(first, Device)
-    return Part(
-        name=_counted(base(first), first.replica.count if first.replica else 1) if first.replica else first.name,
-        is_device=device,
-        kind=first.kind if isinstance(first, Device) else "app",
-        traits=_traits(first),
-        ports=ports,
-        started=device or (isinstance(first, App) and (first.started or first.inside)),
-        doc=first.doc,
-    )
+    own = declared(graph, first)
+    ports = tuple(_port(own, first, [s for c in group for s in c.sockets if s.name == n], len(group), linked) for n in names)
+    if isinstance(first, App):
+        traits = ("inside",) if first.inside else ()
+        return Part(_title(first), False, "app", traits, ports, _is_started(first), first.doc)
+    swap = (*(("swap",) if first.swap else ()), *(("out same",) if first.side("out") is None else ()))
+    if first.placement == "app":
+        app = graph.components[first.home]
+        name = _title(app) + _title(first)[len(app.name) :]
+        return Part(name, True, first.kind, (*swap, "in the app"), ports, _is_started(app), first.doc, _title(app))
+    home = homes.get(first.home, "")
+    where = ("process",) if first.placement == "process" else (home,) if home else ()
+    return Part(_title(first), True, first.kind, (*swap, *where), ports, True, first.doc, home)
 
 
-def _traits(component: Component) -> tuple[str, ...]:
-    if isinstance(component, App):
-        return ("inside",) if component.inside else ()
-    found = ("swap",) if component.swap else ()
-    return (*found, "process") if component.placement == "process" else found
+def _is_started(app: Component) -> bool:
+    return isinstance(app, App) and (app.started or app.inside)
 
 
 def _counted(name: str, count: int | None) -> str:
     return f"{name}[{'*' if count is None else count}]"
 
 
-def _port(owner: Component, sockets: list[Socket], owners: int, linked: set[Span]) -> Port:
+def _port(declared: str, owner: Component, sockets: list[Socket], owners: int, linked: set[Span]) -> Port:
     first = sockets[0]
     each = len(sockets) // owners
     only = first.id == owner.name
     return Port(
-        id=port_id(owner, first),
+        id=declared if only else f"{declared}.{first.name}",
         name="" if only else _counted(first.name, each) if each > 1 else first.name,
         role=first.role,
         type=first.type,
@@ -128,9 +142,10 @@ def _port(owner: Component, sockets: list[Socket], owners: int, linked: set[Span
     )
 
 
-def port_id(owner: Component, socket: Socket) -> str:
+def port_id(graph: Graph, socket: Socket) -> str:
     """What the port of a socket is called: as the socket, without the numbers of replicas."""
-    return base(owner) if socket.id == owner.name else f"{base(owner)}.{socket.name}"
+    name = declared(graph, graph.component(socket))
+    return name if socket.id == socket.owner else f"{name}.{socket.name}"
 
 
 def _ranges(endpoints: list[list[Endpoint]]) -> tuple[str, ...]:
@@ -167,8 +182,7 @@ def _short(endpoint: Endpoint) -> str:
 def _wires(graph: Graph, ports: Mapping[str, Port]) -> tuple[Wire, ...]:
     found: dict[tuple[str, str], Wire] = {}
     for link in graph.links:
-        a = port_id(graph.component(link.a), link.a)
-        b = port_id(graph.component(link.b), link.b)
+        a, b = port_id(graph, link.a), port_id(graph, link.b)
         ways = set(flows(link)) if link.talks else set()
         forward, backward = (link.a.id, link.b.id) in ways, (link.b.id, link.a.id) in ways
         found.setdefault((a, b), Wire(a, b, forward, backward, ports[b].binds[link.bind.index], link.talks))

@@ -122,6 +122,8 @@ class ProcessPlan(msgspec.Struct, frozen=True):
 
     name: str
     devices: tuple[DevicePlan, ...]
+    io_threads: int | None = None
+    max_sockets: int | None = None
 
 
 class AppPlan(msgspec.Struct, frozen=True):
@@ -172,11 +174,25 @@ def make(graph: Graph) -> Plan:
     return Plan(
         name=graph.model.name,
         hosted=ProcessPlan(THREAD_HOST, hosted) if hosted else None,
-        processes=tuple(ProcessPlan(d.name, (_device(graph, d),)) for d in devices if d.placement == "process"),
+        processes=tuple(_processes(graph)),
         apps=tuple(_app(graph, a) for a in apps if a.started),
         sockets=tuple(_socket(graph, s, ()) for a in apps if a.inside for s in a.sockets),
         stages=tuple(_stages(graph)),
     )
+
+
+def _processes(graph: Graph) -> Iterator[ProcessPlan]:
+    """The devices that have a process each, and those that share one."""
+    groups: dict[str, list[DevicePlan]] = {process.name: [] for process in graph.model.processes}
+    for device in graph.model.devices:
+        if device.placement == "process":
+            yield ProcessPlan(device.name, (_device(graph, device),))
+        elif device.placement == "group":
+            groups[device.home].append(_device(graph, device))
+    for process in graph.model.processes:
+        if groups[process.name]:
+            context = process.context
+            yield ProcessPlan(process.name, tuple(groups[process.name]), context.io_threads, context.max_sockets)
 
 
 def sources(graph: Graph) -> dict[str, Source]:
@@ -267,8 +283,9 @@ def _connects(graph: Graph, connect: Connect) -> Iterator[ConnectPlan]:
 def _named(graph: Graph, connect: Connect, target: Target) -> ConnectPlan:
     other = graph.sockets[target.socket]
     endpoint = for_connecting(other.binds[target.index].endpoint.text)
-    ours = isinstance(graph.components[other.owner], Device)
-    return ConnectPlan(endpoint, _place(connect.span), Origin(target.socket, target.index) if ours else None)
+    owner = graph.components[other.owner]
+    known = isinstance(owner, Device) and owner.ours
+    return ConnectPlan(endpoint, _place(connect.span), Origin(target.socket, target.index) if known else None)
 
 
 def _app(graph: Graph, app: App) -> AppPlan:
@@ -308,7 +325,7 @@ def _stages(graph: Graph) -> Iterator[tuple[str, ...]]:
                 rank[other] = max(rank[other], rank[name] + 1)
     stages: dict[int, list[str]] = {}
     for component in graph.model.components:
-        if isinstance(component, Device) or component.started:
+        if component.ours if isinstance(component, Device) else component.started:
             stages.setdefault(rank[component.name], []).append(component.name)
     for number in sorted(stages):
         yield tuple(stages[number])

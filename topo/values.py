@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -20,9 +20,9 @@ from topo.syntax import expression, tree
 from topo.syntax.expression import ExpressionError, Variable
 from topo.syntax.mistakes import bad_escape, bad_expression, bad_number, syntax_error
 
-__all__ = ["Given", "Mistake", "Values"]
+__all__ = ["Given", "Mistake", "Numbers", "Outer", "Set", "Values"]
 
-GivenKind = Literal["int", "bool", "duration", "size", "text", "any"]
+GivenKind = Literal["int", "bool", "duration", "size", "text", "any", "list", "socket"]
 
 DURATIONS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -47,18 +47,41 @@ FRACTION = re.compile(r"(-?\d+)\.(\d{1,3})([A-Za-z]+)", re.ASCII)
 PIECES = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\\(x[0-9A-Fa-f]{2}|.)|[^\\$]+|\$")
 ESCAPES = {"\\": b"\\", '"': b'"', "n": b"\n", "t": b"\t"}
 LARGEST = 2**63 - 1
+LARGEST_VALUE = 64 * 1024
+"""The largest file that may be a value, in bytes."""
 
 
 class Mistake(Exception):
     """Something is wrong and has been said; the value that was asked for does not exist."""
 
 
+class Outer(msgspec.Struct, frozen=True):
+    """A reference together with where it is to be looked up: what a param of type socket stands for."""
+
+    scope: Any
+    """The scope of names that the reference was written in."""
+    reference: tree.Reference
+    numbers: Mapping[str, int]
+
+
 class Given(msgspec.Struct, frozen=True):
-    """A value worked out: durations in milliseconds, sizes in bytes, text as bytes. `shown` is how `${...}` inserts it."""
+    """A value worked out: durations in milliseconds, sizes in bytes, text as bytes. `shown` is how `${...}` inserts it.
+
+    A list has its values in `items`; a socket is `socket`, and has no other value.
+    """
 
     kind: GivenKind
     value: int | bytes
     shown: str
+    items: tuple[Given, ...] = ()
+    socket: Outer | None = None
+
+
+class Set(msgspec.Struct, frozen=True):
+    """A param set by whoever uses the file as a module; `span` is where."""
+
+    given: Given
+    span: Span
 
 
 Numbers = Mapping[str, int]
@@ -115,8 +138,8 @@ def _nearest(text: str) -> str:
 class Values:
     """The params of a file and all that can be worked out from them.
 
-    `overrides` are the params set from outside: texts as on a command line, or Python values. `environment` is what
-    `env(...)` reads.
+    `overrides` are the params set from outside: texts as on a command line, Python values, or what a module's user has `Set`,
+    which is at `used`. `scope` is what a reference in the file is looked up in. `environment` is what `env(...)` reads.
     """
 
     def __init__(
@@ -125,7 +148,11 @@ class Values:
         overrides: Mapping[str, object],
         say: Callable[[Diagnostic], None],
         environment: Mapping[str, str] = os.environ,
+        used: Span | None = None,
+        scope: object = None,
     ) -> None:
+        self.used = used
+        self.scope = scope
         self.say = say
         self.overrides = overrides
         self.environment = environment
@@ -147,9 +174,10 @@ class Values:
 
     def check(self) -> None:
         """Say what is wrong with the params themselves, used or not."""
-        for name in self.overrides:
+        for name, override in self.overrides.items():
             if name not in self.declared:
-                self.say(mistakes.unknown_param(None, name, self.declared, f"`{name}` is set, but there is no such param"))
+                place = override.span if isinstance(override, Set) else None
+                self.say(mistakes.unknown_param(place, name, self.declared, f"`{name}` is set, but there is no such param"))
         for name, param in self.declared.items():
             self._try(name, param.name.span)
 
@@ -183,35 +211,53 @@ class Values:
         if kind is not None and kind not in TYPES:
             self._unknown_type(param, kind)
         name = param.name.text
+        span: Span | None
+        given: Given | None
         if name in self.overrides:
-            given = _from_outside(self.overrides[name], kind or self._default_kind(param))
-            span, shown = None, f"`{self.overrides[name]}`, set for `{name}`,"
+            override = self.overrides[name]
+            kind = kind or (self._default_kind(param) if param.default else None)
+            given = _from_outside(override, kind or "text")
+            span = override.span if isinstance(override, Set) else None
+            shown = f"`{override.given.shown if isinstance(override, Set) else override}`, set for `{name}`,"
         elif param.default is None:
-            self._fail(mistakes.unknown_param(param.name.span, name, (), f"the param `{name}` has no value, and none was set"))
+            self._fail(self._unset(param))
         else:
-            given = self.given(param.default, {})
+            if isinstance(param.default, tree.Call):
+                kind = kind or self._default_kind(param)
+            given = self._default(param.default, kind)
             span, shown = param.default.span, f"the default of `{name}`"
-            if isinstance(param.default, tree.Call) and given.kind == "text":
-                given = _from_outside(given.shown, kind or "text") or given
         if given is None or (kind is not None and not TYPES[kind](given)):
             article = "an" if (kind or "")[:1] in "aeio" else "a"
-            message = f"{shown} is not {article} {kind or self._default_kind(param)}"
+            message = f"{shown} is not {article} {kind or 'text'}"
             self._fail(mistakes.bad_param_value(span, message, param.name.span))
         return given
 
-    def _unknown_type(self, param: tree.Param, kind: str) -> None:
+    def _unknown_type(self, param: tree.Param, kind: str) -> NoReturn:
         assert param.type is not None
-        if kind in ("list", "socket"):
-            self._fail(mistakes.not_carried_out(param.type.span, f"a param of type {kind}"))
         near = ALIKE.get(kind.lower())
         notes = (f"did you mean `{near}`?",) if near else did_you_mean(kind, TYPES)
         notes = (*notes, "there are " + ", ".join(f"`{name}`" for name in TYPES))
         self._fail(mistakes.bad_param_value(param.type.span, f"there is no type `{kind}`", notes=notes))
 
+    def _unset(self, param: tree.Param) -> Diagnostic:
+        name = param.name.text
+        message = f"the param `{name}` has no value, and none was set"
+        return mistakes.unknown_param(self.used or param.name.span, name, (), message, param.name.span if self.used else None)
+
+    def _default(self, default: tree.Value, kind: str | None) -> Given:
+        if kind == "socket" and isinstance(default, tree.Reference):
+            return Given("socket", 0, default.span.text, socket=Outer(self.scope, default, {}))
+        given = self.given(default, {})
+        if isinstance(default, tree.Call) and given.kind == "text":
+            return _from_outside(given.shown, kind or "text") or given
+        return _as_list(given) if kind == "list" else given
+
     def _default_kind(self, param: tree.Param) -> str:
-        if param.default is None or isinstance(param.default, tree.Call):
-            return "text"
-        kind = self.given(param.default, {}).kind
+        """The type of a param that has none written: that of its default, or of the default of `env`."""
+        default = param.default
+        while isinstance(default, tree.Call):
+            default = default.arguments[1] if len(default.arguments) == 2 else None
+        kind = self.given(default, {}).kind if default is not None else "text"
         return kind if kind in TYPES else "text"
 
     # Values
@@ -236,8 +282,11 @@ class Values:
                 return Given("any", 0, "*")
             case tree.Literal(_, value):
                 return _from_python(value)
-            case tree.FileText(span):
-                self._fail(mistakes.not_carried_out(span, '`file "..."`'))
+            case tree.FileText():
+                return self._file(node, numbers)
+            case tree.Several():
+                items = tuple(self.given(value, numbers) for value in node.values)
+                return Given("list", 0, ", ".join(i.shown for i in items), items)
             case tree.Call():
                 return self._call(node, numbers)
             case tree.Reference():
@@ -258,6 +307,20 @@ class Values:
         self._fail(
             syntax_error(node.span, f"`{word}` is not a value", ("texts stand in double quotes; params as ${name}",), fix=fix)
         )
+
+    def _file(self, node: tree.FileText, numbers: Numbers) -> Given:
+        """What stands in a file, without the end of its last line. The path is relative to the file that names it."""
+        path = node.span.source.folder / self.text(node.path, numbers).decode("utf-8", "surrogateescape")
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(LARGEST_VALUE + 1)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            self._fail(mistakes.unreadable_value(node.path.span, str(path), f"cannot be read: {why}"))
+        if len(content) > LARGEST_VALUE:
+            self._fail(mistakes.unreadable_value(node.path.span, str(path), f"is larger than {LARGEST_VALUE // 1024} KiB"))
+        content = content.rstrip(b"\r\n")
+        return Given("text", content, content.decode("utf-8", "surrogateescape"))
 
     def _call(self, node: tree.Call, numbers: Numbers) -> Given:
         call: tree.Value = node
@@ -309,7 +372,10 @@ class Values:
     def _piece(self, piece: re.Match[str], span: Span, numbers: Numbers, escapes: bool) -> bytes:
         whole, inserted, escape = piece.group(), piece.group(1), piece.group(2)
         if inserted is not None:
-            return self._interpolation(inserted, span, numbers).shown.encode("utf-8", "surrogateescape")
+            given = self._interpolation(inserted, span, numbers)
+            if given.kind in ("list", "socket"):
+                self._fail(bad_expression(span, f"a {given.kind} cannot stand in a text"))
+            return given.shown.encode("utf-8", "surrogateescape")
         if whole == "$${":
             return b"${"
         if escape is not None and escapes:
@@ -365,8 +431,8 @@ class _Lookup(dict[str, int]):
 
     def __missing__(self, name: str) -> int:
         given = self.values_.param(name, self.span)
-        if given.kind == "text" or not isinstance(given.value, int):
-            raise ExpressionError(f"`{name}` is a text, not a number")
+        if given.kind != "int" or not isinstance(given.value, int):
+            raise ExpressionError(f"`{name}` is a {given.kind}, not a number")
         return given.value
 
 
@@ -378,6 +444,8 @@ TYPES: dict[str, Callable[[Given], bool]] = {
     "size": lambda g: g.kind == "size" or (g.kind == "int" and g.value in (0, -1)),
     "bool": lambda g: g.kind == "bool",
     "endpoint": lambda g: g.kind == "text" and "://" in g.shown,
+    "list": lambda g: g.kind == "list",
+    "socket": lambda g: g.kind == "socket",
 }
 
 
@@ -391,13 +459,30 @@ def _from_python(value: int | bytes | str) -> Given:
     return Given("text", value.encode("utf-8", "surrogateescape"), value)
 
 
+def _as_list(given: Given) -> Given:
+    return given if given.kind == "list" else Given("list", 0, given.shown, (given,))
+
+
+def _item(value: int | bytes | str) -> Given:
+    given = number(value) if isinstance(value, str) else ""
+    return given if isinstance(given, Given) else _from_python(value)
+
+
 def _from_outside(value: object, kind: str) -> Given | None:
     """A value from a command line, the environment or Python, as a param of type `kind`; None if it is none."""
+    if isinstance(value, Set):
+        return _as_list(value.given) if kind == "list" else value.given
+    if kind == "list":
+        texts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+        items = tuple(_item(v) for v in texts if isinstance(v, int | bytes | str))
+        return Given("list", 0, ", ".join(i.shown for i in items), items) if items else None
     if not isinstance(value, str):
         return _from_python(value) if isinstance(value, int | bytes) else None
     if kind in ("text", "endpoint"):
         return _from_python(value)
     if kind == "bool":
         return _from_python(value == "true") if value in ("true", "false") else None
+    if kind == "socket":
+        return None
     given = number(value)
     return given if isinstance(given, Given) and TYPES[kind](given) else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
 from topo.graph import Graph
+from topo.model import Device, Socket
 from topo.source import Span
 
 
@@ -31,6 +32,9 @@ def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
 
+    With `out same` the device has one ROUTER, through which its peers reach each other by name; without `swap` each would
+    only get back what it sent itself, which is a warning.
+
     Where the ones behind the device are workers that share the load, and nobody calls them by name, DEALER is right:
 
     ```ztopo
@@ -42,10 +46,15 @@ def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
     """
     for device in graph.model.devices:
         inward, outward = device.side("in"), device.side("out")
-        if inward is None or outward is None or device.swap is not None:
+        if inward is None or device.swap is not None:
+            continue
+        end = Span(device.kind_span.source, device.kind_span.end, device.kind_span.end)
+        fix = Fix("exchange the first two parts", (Edit(end, " swap"),))
+        if outward is None:
+            if inward.type == "ROUTER":
+                yield _back_to_the_sender(device, inward, fix)
             continue
         if inward.type == outward.type == "ROUTER":
-            end = Span(device.kind_span.source, device.kind_span.end, device.kind_span.end)
             yield Diagnostic(
                 code="ZT202",
                 message=f"`{inward.declared}` and `{outward.declared}` are both ROUTER, and nothing gets from one to the other",
@@ -55,5 +64,19 @@ def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
                     Label(outward.type_span, "and this one looks for a peer of that id"),
                 ),
                 notes=("with DEALER as `out` replies find their way, and requests are shared among those behind it",),
-                fix=Fix("exchange the first two parts", (Edit(end, " swap"),)),
+                fix=fix,
             )
+
+
+def _back_to_the_sender(device: Device, socket: Socket, fix: Fix) -> Diagnostic:
+    return Diagnostic(
+        code="ZT202",
+        message=f"`{device.span.text}` sends every message back to who sent it",
+        severity="warning",
+        labels=(
+            Label(device.kind_span, "without `swap`"),
+            Label(socket.type_span, "a ROUTER puts the sender's id in front, and sends to whom stands in front"),
+        ),
+        notes=("with `swap` the sender's own first part says to whom",),
+        fix=fix,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.model import Socket
+from topo.model import Device, Socket
 from topo.zeromq.sockets import SOCKETS, with_article
 
 
@@ -34,6 +34,8 @@ def one_direction_twice(graph: Graph) -> Iterator[Diagnostic]:
     """
     for device in graph.model.devices:
         inward, outward = device.side("in"), device.side("out")
+        if inward is not None and outward is None and not _passes(inward, inward):
+            yield _one_socket(device, inward)
         if inward is None or outward is None or _passes(inward, outward) or _passes(outward, inward):
             continue
         does = "receive" if SOCKETS[inward.type].receives else "send"
@@ -46,6 +48,16 @@ def one_direction_twice(graph: Graph) -> Iterator[Diagnostic]:
             ),
             notes=("one side must receive what the other sends, as PULL and PUSH or XSUB and XPUB do",),
         )
+
+
+def _one_socket(device: Device, socket: Socket) -> Diagnostic:
+    does = "receives" if SOCKETS[socket.type].receives else "sends"
+    return Diagnostic(
+        code="ZT205",
+        message=f"nothing can go through `{device.span.text}`: its one socket only {does}",
+        labels=(Label(socket.type_span, f"{with_article(socket.type)} only {does}"),),
+        notes=("with `out same` one socket both receives and sends, as ROUTER, DEALER and PAIR do",),
+    )
 
 
 def _passes(source: Socket, target: Socket) -> bool:

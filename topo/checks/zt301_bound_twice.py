@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
 from topo.graph import Graph, ipv6_on
-from topo.model import Endpoint, Socket
+from topo.model import Device, Endpoint, Socket
 from topo.source import Span
 from topo.zeromq.transports import TRANSPORTS, claims
 
@@ -49,7 +49,7 @@ def bound_twice(graph: Graph) -> Iterator[Diagnostic]:
         takes, minds = claims(endpoint.address, ipv6_on(socket))
         clash = next((taken[key] for key in graph.places(socket, tuple(sorted(minds))) if key in taken), None)
         if clash is not None:
-            yield _clash(clash, (socket, endpoint))
+            yield _clash(graph, clash, (socket, endpoint))
         elif graph.any_number(socket) and endpoint.address.transport != "inproc" and "${" not in endpoint.span.text:
             yield _replicas(socket, endpoint, "each that is started")
         for key in graph.places(socket, tuple(takes)):
@@ -62,10 +62,11 @@ def _exclusive(endpoint: Endpoint) -> bool:
     return not endpoint.address.wild_port and transport.types is None
 
 
-def _clash(first: Bound, second: Bound) -> Diagnostic:
+def _clash(graph: Graph, first: Bound, second: Bound) -> Diagnostic:
     (owner, taken), (socket, endpoint) = first, second
     if taken.span == endpoint.span:
-        return _replicas(socket, endpoint, "each replica")
+        same_file = _declared(graph, owner) == _declared(graph, socket)
+        return _replicas(socket, endpoint, "each replica") if same_file else _uses(owner, socket, endpoint)
     same = taken.text == endpoint.text
     why = "bound here again" if same else f"taken already, as part of `{taken.text}`"
     if endpoint.address.wild_host and not same:
@@ -75,6 +76,23 @@ def _clash(first: Bound, second: Bound) -> Diagnostic:
         message=f"`{endpoint.text}` is bound by `{owner.declared}` and by `{socket.declared}`",
         labels=(Label(endpoint.span, why), Label(taken.span, f"`{owner.declared}` binds it here")),
         notes=(_what_happens(endpoint),),
+    )
+
+
+def _declared(graph: Graph, socket: Socket) -> str:
+    """What the replicas of a socket's device or app have in common: what it is called in its file, as that is used once."""
+    component = graph.component(socket)
+    if isinstance(component, Device) and component.placement == "app":
+        component = graph.components[component.home]
+    return component.replica.base if component.replica else component.name
+
+
+def _uses(first: Socket, second: Socket, endpoint: Endpoint) -> Diagnostic:
+    return Diagnostic(
+        code="ZT301",
+        message=f"`{endpoint.text}` is bound by `{first.id}` and by `{second.id}`",
+        labels=(Label(endpoint.span, "each use of this file binds it"),),
+        notes=(_what_happens(endpoint), "a param with a value of its own for each `use` tells them apart"),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterator
 
 from topo.check import check
@@ -11,8 +9,6 @@ from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 from topo.model import Connect, Socket
 from topo.zeromq.transports import is_local
-
-BRACKETS = re.compile(r"\[[^\]]*\]")
 
 
 @check("ZT302", "a connect to nothing")
@@ -49,42 +45,24 @@ def connect_to_nothing(graph: Graph) -> Iterator[Diagnostic]:
         w.endpoint.address.address for w in graph.endpoints if w.endpoint.address.transport == "inproc" and w.use == "bind"
     }
     flawed = {id(w.endpoint) for w in graph.endpoints if w.flaw is not None}
-    sockets = _ByName(graph)
     for socket in graph.sockets.values():
         for connect in socket.connects:
             if id(connect) in graph.linked:
                 continue
             if connect.endpoint is None:
-                yield from _name(sockets, socket, connect)
+                yield from _name(graph, socket, connect)
             elif id(connect.endpoint) not in flawed:
                 yield from _literal(socket, connect, bound_inproc)
 
 
-class _ByName:
-    """The sockets by their declared names, made when first asked for."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.found: dict[str, list[Socket]] | None = None
-
-    def named(self, reference: str) -> list[Socket]:
-        if self.found is None:
-            self.found = defaultdict(list)
-            for socket in self.graph.sockets.values():
-                self.found[socket.declared].append(socket)
-                if "." in socket.id and len(self.graph.component(socket).sockets) == 1:
-                    self.found[socket.declared.partition(".")[0]].append(socket)
-        return self.found.get(BRACKETS.sub("", reference), [])
-
-
-def _name(sockets: _ByName, socket: Socket, connect: Connect) -> Iterator[Diagnostic]:
-    named = sockets.named(connect.span.text)
-    if any(other.binds for other in named):
+def _name(graph: Graph, socket: Socket, connect: Connect) -> Iterator[Diagnostic]:
+    if not connect.unbound:
         return  # `dc[others]` of a single replica: nobody is meant, and that is right
+    other = graph.sockets[connect.unbound[0]]
     yield Diagnostic(
         code="ZT302",
         message=f"`{connect.span.text}` binds nothing that `{socket.declared}` could connect to",
-        labels=(Label(connect.span, "it leads nowhere"), *(Label(other.span, "it only connects") for other in named[:1])),
+        labels=(Label(connect.span, "it leads nowhere"), Label(other.span, "it only connects")),
         notes=("of two linked sockets one binds and the other connects",),
     )
 

@@ -31,7 +31,8 @@ def unknown_port(graph: Graph) -> Iterator[Diagnostic]:
     """
     for link in graph.links:
         owner = graph.component(link.b)
-        if link.connect.endpoint is None and link.bind.endpoint.address.wild_port and isinstance(owner, App) and not owner.inside:
+        elsewhere = not owner.inside if isinstance(owner, App) else not owner.ours
+        if link.connect.endpoint is None and link.bind.endpoint.address.wild_port and elsewhere:
             what = "path" if link.bind.endpoint.address.transport == "ipc" else "port"
             yield Diagnostic(
                 code="ZT309",

@@ -9,7 +9,6 @@ import click
 
 from topo.cli import (
     Exit,
-    Refusal,
     color_option,
     compiled,
     file_argument,
@@ -38,9 +37,5 @@ def command(file: str, params: dict[str, str], format: str, output: str | None, 
     assert compilation.graph is not None
     if compilation.graph.model.doubtful:
         return Exit.FINDINGS
-    try:
-        text = import_module(f"topo.render.model_{format}").render(compilation.graph, style_for(sys.stdout, color))
-    except ValueError as error:
-        raise Refusal(f"this cannot be written as {format}: {error}") from error
-    write_data(text, output)
+    write_data(import_module(f"topo.render.model_{format}").render(compilation.graph, style_for(sys.stdout, color)), output)
     return Exit.DONE if compilation.valid else Exit.FINDINGS

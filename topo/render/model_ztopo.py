@@ -1,212 +1,330 @@
 """The expanded topology as a .ztopo text: params inserted, types written, paths absolute; behind each connect where it leads.
 
-The text means what the file meant: read again it gives the same model. Replicas stay one declaration, for their names have
-no other way to be written, and `[*]` has no number. What differs from replica to replica can only be a whole number in a
-text, or which replica is referred to; for that an expression over `index` is found from the values, whatever stood in the
-file. `fit` looks for a short one first.
+The text means what the file meant, and needs no other file: read again it gives the same model. Replicas stay one
+declaration, for their names have no other way to be written, and `[*]` has no number. Only where no expression over `index`
+says how they differ is each of them written apart. What came from modules is written flat, under names that the language can
+write; a comment says what each of those stands for.
 
-Secrets are never written: a comment says which option was left out.
+Commands run in the folder of their file, of which a text has one: a comment says where they ran before. Secrets are never
+written: a comment says which option was left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 from topo.graph import Graph
-from topo.model import App, Component, Connect, Device, Model, Socket, Value
+from topo.model import App, Component, Connect, Context, Device, Model, Option, Process, Socket
 from topo.render import Style
+from topo.render._ztopo_names import NAME, ONE, Names, Spot, base
+from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_number, spell_text, spell_value
 from topo.zeromq.options import OPTIONS
 
-__all__ = ["Inexpressible", "render"]
+__all__ = ["render"]
 
 LINE = 100
 """The most columns of a declaration on one line."""
-LONGEST = 200
-"""The most characters of an expression that the language reads."""
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*", re.ASCII)
-BARE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,{}\"\\$]*(?<!;)", re.ASCII)
-DURATIONS = ((3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
-SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "B"))
 
-Point = tuple[int, ...]
-"""Which replica: its own number, or that of its owner and its own."""
-Table = dict[Point, int]
-
-
-class Inexpressible(ValueError):
-    """Replicas differ in a way that no expression of the language can say."""
+T = TypeVar("T")
+R = TypeVar("R")
+P = TypeVar("P", App, Device, Process)
 
 
 def render(graph: Graph, style: Style) -> str:
-    """The whole topology. Raises Inexpressible."""
-    model = graph.model
-    groups: dict[str, list[Component]] = defaultdict(list)
-    for component in sorted(model.components, key=lambda c: c.span.start):
-        groups[_base(component)].append(component)
-    writer = _Writer(model)
-    blocks = [_head(model), *("\n".join(writer.declaration(group)) for group in groups.values())]
-    return "\n\n".join(blocks) + "\n"
+    """The whole topology."""
+    apart: set[str] = set()
+    while True:
+        writer = _Writer(graph.model, frozenset(apart))
+        blocks = [_head(graph.model), *("\n".join(lines) for lines in writer.declarations())]
+        if not writer.inexpressible:
+            return "\n\n".join(blocks) + "\n"
+        assert not writer.inexpressible <= apart, "what is written apart differs from nothing"
+        apart |= writer.inexpressible
 
 
 def _head(model: Model) -> str:
     lines = ["ztopo 1"]
     if NAME.fullmatch(model.name):
         lines.append(f"topology {model.name}")
-    folders = dict.fromkeys(app.folder for app in model.apps if app.run is not None)
-    lines.extend(f"# Commands run in the folder of the file; that was {_quoted(folder)}." for folder in folders)
+    folders = _folders(model)
+    if len(folders) == 1:
+        lines.append(f"# Commands run in the folder of the file; that was {quoted(folders[0])}.")
+    elif folders:
+        lines.append("# Commands run in the folder of the file. These were in several files: each says where it ran.")
     return "\n".join(lines)
 
 
-def _base(component: Component) -> str:
-    return component.replica.base if component.replica else component.name
-
-
-def _bracket(component: Component, variable: str = "") -> str:
-    if component.replica is None:
-        return ""
-    count = "*" if component.replica.count is None else component.replica.count
-    return f"[{variable}{count}]"
+def _folders(model: Model) -> list[str]:
+    """The folders that commands run in."""
+    return list(dict.fromkeys(app.folder for app in model.apps if app.run is not None))
 
 
 class _Writer:
-    """Writes declarations of one model."""
+    """Writes the declarations of a model. What is to be written apart as well is in `inexpressible` at the end."""
 
-    def __init__(self, model: Model) -> None:
-        self.owners: dict[str, Component] = {s.id: c for c in model.components for s in c.sockets}
-        self.sockets: dict[str, Socket] = {s.id: s for c in model.components for s in c.sockets}
-        self.counts: dict[str, int] = defaultdict(int)
+    def __init__(self, model: Model, apart: frozenset[str]) -> None:
+        self.inexpressible: set[str] = set()
+        self._model = model
+        self._names = Names(model, apart)
+        self._sockets = {s.id: s for c in model.components for s in c.sockets}
+        self._several_folders = len(_folders(model)) > 1
+        self._lone: set[str] = set()
+        """What is to be one of one, `[1]`, because it refers to the others of these, who are nobody."""
+        self._processes: dict[str, list[Process]] = defaultdict(list)
+        for process in model.processes:
+            self._processes[self._names.name(process)].append(process)
+        self._parts: dict[str, list[Device]] = defaultdict(list)
+        """The devices of each app and process."""
+        self._groups: dict[str, list[Component]] = defaultdict(list)
         for component in model.components:
-            self.counts[_base(component)] += 1
+            if isinstance(component, Device) and component.home:
+                self._parts[component.home].append(component)
+            if not isinstance(component, Device) or component.placement != "app":
+                self._groups[self._names.name(component)].append(component)
 
-    def declaration(self, group: list[Component]) -> Iterator[str]:
-        """The lines of a device or an app with all its replicas."""
-        first = group[0]
-        yield from (f"## {line}".rstrip() for line in first.doc.splitlines())
-        if isinstance(first, Device):
-            swap = " swap" if first.swap else ""
-            run = ["run process"] if first.placement == "process" else []
-            sides = [line for socket in first.sockets for line in self._socket(socket.name, _replicas_of(group, socket.name))]
-            yield from _block(f"device {_base(first)}{_bracket(first)}: {first.kind}{swap}", [*run, *sides], always=True)
-        else:
-            yield from self._app([c for c in group if isinstance(c, App)])
+    def declarations(self) -> Iterator[list[str]]:
+        """The lines of each declaration, in the order of the file."""
+        homes = {process.name: name for name, group in self._processes.items() for process in group}
+        left = list(self._processes)
+        for group in self._groups.values():
+            first = group[0]
+            if not isinstance(first, Device) or first.placement != "group":
+                yield list(self._component(group))
+                continue
+            while homes[first.home] in left:  # after those before it, which have no devices
+                yield list(self._process(self._processes[left.pop(0)]))
+        for name in left:
+            yield list(self._process(self._processes[name]))
 
-    def _app(self, group: list[App]) -> Iterator[str]:
+    def _process(self, group: list[Process]) -> Iterator[str]:
         first = group[0]
-        runs = ["run inside"] if first.inside else []
-        if first.run is not None:
-            runs = ["run " + _text({(n,): (app.run or "") for n, app in enumerate(group)}, ("index",), bare=False)]
-        names = list(dict.fromkeys(s.name for s in first.sockets))
-        if names == [_base(first)] and first.sockets[0].id == first.name:
-            sockets = _replicas_of(group, names[0])
-            head, options, said = self._spec(sockets, ("index",))
-            yield from _block(f"app {_base(first)}{_bracket(first)}: {head}", [*options, *runs], said)
+        yield from self._stands_for(group)
+        lines = self._context(self._copies(group).of(lambda p: p.context))
+        for name in dict.fromkeys(self._names.name(d) for process in group for d in self._parts[process.name]):
+            lines.append("\n".join(self._component(self._groups[name], shared=first.replica is not None)))
+        yield from _block(f"process {self._names.name(first)}{self._bracket(group)}", lines, always=True)
+
+    def _component(self, group: Sequence[Component], *, shared: bool = False) -> Iterator[str]:
+        """A device or an app with all its replicas, which a device may share with the process that it stands in."""
+        first = group[0]
+        yield from self._stands_for(group)
+        yield from _doc(first)
+        if isinstance(first, App):
+            yield from self._app(self._copies([c for c in group if isinstance(c, App)]))
             return
-        nested = len(group) > 1 and any(_is_replicated(s) for s in first.sockets)
-        lines = [line for name in names for line in self._socket(f"socket {name}", _replicas_of(group, name))]
-        yield from _block(
-            f"app {_base(first)}{_bracket(first, 'i: ' if nested else '')}", [*runs, *lines], always=bool(runs or lines)
+        sides = list(self._sides(self._copies([c for c in group if isinstance(c, Device)])))
+        head = f"device {self._names.name(first)}{'' if shared else self._bracket(group)}: {_kind(first)}"
+        yield from _block(head, sides, always=True)
+
+    def _copies(self, group: Sequence[P]) -> Copies[P]:
+        """All replicas that a declaration at the top stands for."""
+        return Copies({(n,): thing for n, thing in enumerate(group)}, ("index",), (self._names.key(group[0]),))
+
+    def _stands_for(self, group: Sequence[Component | Process]) -> Iterator[str]:
+        """A comment that says what is written under another name than its own."""
+        first = group[0]
+        known = first.name if self._names.number(first) == ONE and not _any_number(first) else base(first)
+        if self._names.name(first) == known:
+            return
+        source = first.span.source
+        file = "" if source is self._model.span.source else f" of {quoted(Path(source.name).name)}"
+        yield f"# {known}{self._bracket(group)}{file}"
+
+    def _bracket(self, group: Sequence[Component | Process], variable: str = "") -> str:
+        """How many there are of it."""
+        if self._names.number(group[0]) != ONE:
+            return f"[{variable}{len(group)}]"
+        return "[*]" if _any_number(group[0]) else "[1]" if self._names.name(group[0]) in self._lone else ""
+
+    # Devices and apps
+
+    def _sides(self, devices: Copies[Device]) -> Iterator[str]:
+        first = devices.first
+        if first.placement == "process":
+            yield "run process"
+        for number, side in enumerate(first.sockets):
+            yield self._socket(side.name, devices.of(lambda d, n=number: d.sockets[n]))  # type: ignore[misc]  # mypy sees no default there
+            if side.role == "in" and first.side("out") is None:
+                yield "out same"
+
+    def _app(self, apps: Copies[App]) -> Iterator[str]:
+        first, names = apps.first, self._names
+        name, group = names.name(first), list(apps.all.values())
+        lines = [*self._run(apps), *self._context(apps.of(lambda a: a.context))]
+        sockets = self._within(
+            apps, lambda a: [(names.socket(a, s), names.own_number(a, s), names.socket_key(a, s), s) for s in a.sockets]
         )
+        parts = self._within(apps, lambda a: [(names.name(d), names.number(d), names.key(d), d) for d in self._parts[a.name]])
+        if not parts and list(sockets) == [name] and (first.sockets[0].id, first.sockets[0].name) == (first.name, name):
+            head, options, said = self._spec(sockets[name])
+            yield from _block(f"app {name}{self._bracket(group)}: {head}", [*options, *lines], said)
+            return
+        for own, devices in parts.items():
+            bracket = self._own_bracket(apps, devices) or ("[*]" if _any_number(devices.first) else "")
+            block = _block(f"device {own}{bracket}: {_kind(devices.first)}", list(self._sides(devices)), always=True)
+            lines.append("\n".join([*_doc(devices.first), *block]))
+        lines += [self._socket(f"socket {own}{self._own_bracket(apps, s)}:", s) for own, s in sockets.items()]
+        two = any(len(c.variables) == 2 for c in parts.values()) or any(len(c.variables) == 2 for c in sockets.values())
+        yield from _block(f"app {name}{self._bracket(group, 'i: ' if two else '')}", lines, always=bool(lines))
 
-    def _socket(self, start: str, sockets: dict[Point, Socket]) -> list[str]:
-        first = next(iter(sockets.values()))
-        own = len({point[-1] for point in sockets}) if _is_replicated(first) else 0
-        bracket = f"[{own}]:" if own else ":" if start.startswith("socket") else ""
-        variables = ("i", "index") if own and len(next(iter(sockets))) == 2 else ("index",)
-        head, options, said = self._spec(sockets, variables)
-        return list(_block(f"{start}{bracket} {head}", options, said))
+    def _within(self, apps: Copies[App], what: Callable[[App], Iterable[tuple[str, int, str, T]]]) -> dict[str, Copies[T]]:
+        """What is declared in an app, by name. `what` yields the name, the number, what is written apart by it, and the thing."""
+        found: dict[str, dict[Point, T]] = defaultdict(dict)
+        keys: dict[str, str] = {}
+        for (n,), app in apps.all.items():
+            for name, number, key, thing in what(app):
+                keys[name] = "" if number == ONE else key
+                found[name][(n,) if number == ONE else (n, number)] = thing
+        return {name: self._inner(apps, things, keys[name]) for name, things in found.items()}
 
-    def _spec(self, sockets: dict[Point, Socket], variables: Sequence[str]) -> tuple[str, list[str], str]:
+    def _inner(self, apps: Copies[App], things: dict[Point, T], key: str) -> Copies[T]:
+        if not key:
+            return Copies(things, apps.variables, apps.keys)
+        if len(apps.all) > 1:
+            return Copies(things, ("i", "index"), (*apps.keys, key))
+        return Copies({point[1:]: thing for point, thing in things.items()}, ("index",), (key,))
+
+    def _own_bracket(self, apps: Copies[App], copies: Copies[T]) -> str:
+        """How many there are of something in each app."""
+        if copies.keys == apps.keys:
+            return ""
+        counts = Counter(point[:-1] for point in copies.all)
+        if len(set(counts.values())) == 1:
+            return f"[{next(iter(counts.values()))}]"
+        return f"[{self._tried(Copies(dict(counts), ('i',), apps.keys), lambda c: fit(c.all, c.variables), '')}]"
+
+    def _run(self, apps: Copies[App]) -> Iterator[str]:
+        first = apps.first
+        if first.inside:
+            yield "run inside"
+        elif first.run is not None:
+            command = self._tried(apps.of(lambda a: a.run or ""), lambda c: spell_text(c, bare=False), "")
+            yield f"run {command}" + (f"  # ran in {quoted(first.folder)}" if self._several_folders else "")
+
+    def _context(self, contexts: Copies[Context]) -> list[str]:
+        lines = []
+        for name in Context.__struct_fields__:
+            values = contexts.of(lambda c, name=name: getattr(c, name))  # type: ignore[misc]  # mypy sees no default there
+            if values.first is not None:
+                lines.append(f"{name} {self._tried(values, spell_number, '')}")
+        return list(_block("context", lines)) if lines else []
+
+    # Sockets
+
+    def _socket(self, start: str, sockets: Copies[Socket]) -> str:
+        head, options, said = self._spec(sockets)
+        return "\n".join(_block(f"{start} {head}", options, said))
+
+    def _spec(self, sockets: Copies[Socket]) -> tuple[str, list[str], str]:
         """The type and what is bound and connected; the options; and a comment that says where the connects lead."""
-        first = next(iter(sockets.values()))
-        words = [first.type]
+        nothing: tuple[str, list[str], str] = ("", [], "")
+        return self._tried(sockets, self._spelled, nothing)
+
+    def _spelled(self, sockets: Copies[Socket]) -> tuple[str, list[str], str]:
+        first = sockets.first
+        words = [first.type, *(["as", first.program] if first.program else [])]
         if first.binds:
-            texts = [_text({p: s.binds[n].endpoint.text for p, s in sockets.items()}, variables) for n in range(len(first.binds))]
+            texts = [spell_text(sockets.of(lambda s, n=n: s.binds[n].endpoint.text)) for n in range(len(first.binds))]  # type: ignore[misc]
             words.append("bind " + ", ".join(texts))
         if first.connects:
-            texts = [
-                self._connect({p: s.connects[n] for p, s in sockets.items()}, sockets, variables)
-                for n in range(len(first.connects))
-            ]
+            texts = [text for n in range(len(first.connects)) for text in self._connect(sockets, n)]
             words.append("connect " + ", ".join(texts))
-        options = [_option(sockets, n, variables) for n in range(len(first.options))]
-        return " ".join(words), options, self._leads(sockets.values())
+        options = [_option(sockets.of(lambda s, n=n: s.options[n])) for n in range(len(first.options))]  # type: ignore[misc]
+        return " ".join(words), options, self._leads(sockets.all.values())
 
     def _leads(self, sockets: Iterable[Socket]) -> str:
         targets = [t for s in sockets for c in s.connects for t in c.targets]
-        found = list(dict.fromkeys(self.sockets[t.socket].binds[t.index].endpoint.text for t in targets))
+        found = list(dict.fromkeys(self._sockets[t.socket].binds[t.index].endpoint.text for t in targets))
         if len(found) > 3:
             return f"# {found[0]} and {len(found) - 1} more"
         return "# " + ", ".join(found) if found else ""
 
-    # references
+    def _connect(self, sockets: Copies[Socket], number: int) -> list[str]:
+        """What one `connect` stands for: an endpoint, or a reference for each declaration that is referred to."""
+        connects = sockets.of(lambda s: s.connects[number])
+        if connects.first.endpoint is not None:
+            return [spell_text(connects.of(lambda c: c.endpoint.text if c.endpoint else ""))]
+        own = {p: self._names.spots[s.id] for p, s in sockets.all.items()}
+        wanted: dict[tuple[str, ...], dict[Point, list[Spot]]] = {}
+        for point, connect in connects.all.items():
+            for id in (*(t.socket for t in connect.targets), *(() if connect.targets else connect.unbound)):
+                spot = self._names.spots[id]
+                if spot.names not in wanted:
+                    wanted[spot.names] = {p: [] for p in own}
+                wanted[spot.names][point].append(spot)
+        if not wanted:
+            return [self._nobody(own)]
+        suffixes = self._suffixes(connects)
+        return [
+            reference + suffixes.get(names, "")
+            for names, spots in wanted.items()
+            for reference in self._names.references(spots, own, sockets.variables)
+        ]
 
-    def _connect(self, connects: dict[Point, Connect], sockets: dict[Point, Socket], variables: Sequence[str]) -> str:
-        first = next(iter(connects.values()))
-        if first.endpoint is not None:
-            return _text({p: c.endpoint.text for p, c in connects.items() if c.endpoint}, variables)
-        if not any(c.targets for c in connects.values()):
-            return first.span.text  # it names something that binds nothing: there is only what was written
-        targets = {p: list(dict.fromkeys(t.socket for t in c.targets)) for p, c in connects.items()}
-        some = next(ids[0] for ids in targets.values() if ids)
-        owner, socket = self.owners[some], self.sockets[some]
-        own = {p: self.owners[s.id].name for p, s in sockets.items()}
-        named = {p: list(dict.fromkeys(self.owners[t].name for t in ids)) for p, ids in targets.items()}
-        inner = "" if len(owner.sockets) == 1 and isinstance(owner, App) else f".{socket.name}"
-        if inner and all(names == [own[p]] for p, names in named.items()) and owner.replica is not None:
-            text = inner
-        else:
-            text = _base(owner) + self._which_owner(owner, named, variables) + inner
-        if _is_replicated(socket):
-            text += self._which_socket(owner, socket, targets, variables)
-        binds = socket.binds
-        index = next(t.index for c in connects.values() for t in c.targets)
-        return f"{text}.{binds[index].endpoint.address.transport}" if len(binds) > 1 else text
+    def _suffixes(self, connects: Copies[Connect]) -> dict[tuple[str, ...], str]:
+        """Which of several endpoints is meant; nothing where each gets the nearest, and these are not all alike."""
+        found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for target in (t for c in connects.all.values() for t in c.targets):
+            binds = self._sockets[target.socket].binds
+            found[self._names.spots[target.socket].names].add(
+                f".{binds[target.index].endpoint.address.transport}" if len(binds) > 1 else ""
+            )
+        return {names: next(iter(suffixes)) for names, suffixes in found.items() if len(suffixes) == 1}
 
-    def _which_owner(self, owner: Component, named: dict[Point, list[str]], variables: Sequence[str]) -> str:
-        count = self.counts[_base(owner)]
-        if owner.replica is None or owner.replica.count is None or all(len(names) == count for names in named.values()):
-            return ""
-        if len(named) > 1 and all({*range(count)} - {_number([n]) for n in names} == {p[-1]} for p, names in named.items()):
-            return "[others]"
-        return f"[{_expression({p: _number(names) for p, names in named.items()}, variables)}]"
+    def _nobody(self, own: dict[Point, Spot]) -> str:
+        """A reference to nobody, as `dc[others]` is where there is one: to the others of oneself."""
+        spot = next(iter(own.values()))
+        if spot.inner != ONE:
+            return f".{spot.names[1]}[others]"
+        if len(own) > 1:
+            raise Inexpressible("replicas that refer to nobody")
+        if spot.outer == ONE:
+            self._lone.add(spot.names[0])
+        return f"{spot.names[0]}[others]"
 
-    def _which_socket(self, owner: Component, socket: Socket, targets: dict[Point, list[str]], variables: Sequence[str]) -> str:
-        count = len(_named(owner, socket.name))
-        each = {p: {t.rsplit("[", 1)[1] for t in ids} for p, ids in targets.items()}
-        if all(len(numbers) == count for numbers in each.values()):
-            return ""
-        return f"[{_expression({p: _number(sorted(numbers)) for p, numbers in each.items()}, variables)}]"
+    # What cannot be said in one text
 
+    def _tried(self, copies: Copies[T], write: Callable[[Copies[T]], R], otherwise: R) -> R:
+        """What `write` gives; if it cannot be expressed, note what is to be written apart for that."""
+        try:
+            return write(copies)
+        except Inexpressible:
+            self.inexpressible.add(self._to_blame(copies, write))
+            return otherwise
 
-def _number(names: Sequence[str]) -> int:
-    """The number of the one replica that is named: `worker[3]` or `3]`."""
-    if len(names) != 1:
-        raise Inexpressible("a reference to some of several replicas")
-    return int(names[0].rsplit("[", 1)[-1].rstrip("]"))
+    def _to_blame(self, copies: Copies[T], write: Callable[[Copies[T]], R]) -> str:
+        """Which of two numbers makes the trouble: the inner one if it does so alone."""
+        first = next(iter(copies.all))
+        if len(first) == 2:
+            try:
+                write(Copies({p: t for p, t in copies.all.items() if p[0] == first[0]}, copies.variables, copies.keys))
+            except Inexpressible:
+                return copies.keys[1]
+        return copies.keys[0]
 
 
-def _named(component: Component, name: str) -> list[Socket]:
-    return [s for s in component.sockets if s.name == name]
+def _option(options: Copies[Option]) -> str:
+    first = options.first
+    known = OPTIONS.get(first.name)
+    if known is not None and known.secret:
+        return f"# {first.name} is not shown"
+    values = [spell_value(options.of(lambda o, n=n: o.values[n])) for n in range(len(first.values))]  # type: ignore[misc]
+    return f"{first.name} {', '.join(values)}"
 
 
-def _is_replicated(socket: Socket) -> bool:
-    """Whether the socket itself has a number, not only its app."""
-    return re.search(rf"\.{re.escape(socket.name)}\[\d+\]$", socket.id) is not None
+def _kind(device: Device) -> str:
+    return f"{device.kind} swap" if device.swap else device.kind
 
 
-def _replicas_of(group: Sequence[Component], name: str) -> dict[Point, Socket]:
-    """All replicas of a socket, by the numbers they have."""
-    found: dict[Point, Socket] = {}
-    for number, component in enumerate(group):
-        for own, socket in enumerate(_named(component, name)):
-            if not _is_replicated(socket):
-                found[(number,)] = socket
-            else:
-                found[(number, own) if len(group) > 1 else (own,)] = socket
-    return found
+def _doc(component: Component) -> Iterator[str]:
+    yield from (f"## {line}".rstrip() for line in component.doc.splitlines())
+
+
+def _any_number(thing: Component | Process) -> bool:
+    return thing.replica is not None and thing.replica.count is None
 
 
 def _block(head: str, lines: list[str], said: str = "", *, always: bool = False) -> Iterator[str]:
@@ -222,176 +340,3 @@ def _block(head: str, lines: list[str], said: str = "", *, always: bool = False)
     yield f"{head} {{" + comment
     yield from (f"    {part}" for line in lines for part in line.split("\n"))
     yield "}"
-
-
-# -- values -----------------------------------------------------------------------------------------------------------------------
-
-
-def _option(sockets: dict[Point, Socket], number: int, variables: Sequence[str]) -> str:
-    options = {p: s.options[number] for p, s in sockets.items()}
-    first = next(iter(options.values()))
-    known = OPTIONS.get(first.name)
-    if known is not None and known.secret:
-        return f"# {first.name} is not shown"
-    values = [_value({p: o.values[n] for p, o in options.items()}, variables) for n in range(len(first.values))]
-    return f"{first.name} {', '.join(values)}"
-
-
-def _value(values: dict[Point, Value], variables: Sequence[str]) -> str:
-    first = next(iter(values.values()))
-    if isinstance(first.value, bytes):
-        texts = {p: v.value.decode("utf-8", "surrogateescape") for p, v in values.items() if isinstance(v.value, bytes)}
-        return _text(texts, variables, bare=False)
-    if any(v.value != first.value for v in values.values()):
-        return f"${{{_expression({p: v.value for p, v in values.items() if isinstance(v.value, int)}, variables)}}}"
-    return SPELLINGS[first.kind](first.value)
-
-
-def _united(units: Sequence[tuple[int, str]]) -> Callable[[int], str]:
-    def spell(value: int) -> str:
-        each, unit = next((e, u) for e, u in units if value % e == 0)
-        return f"{value // each}{unit}"
-
-    return spell
-
-
-SPELLINGS: dict[str, Callable[[int], str]] = {
-    "int": str,
-    "bool": lambda value: "true" if value else "false",
-    "duration": _united(DURATIONS),
-    "size": _united(SIZES),
-    "any": lambda value: "*",
-}
-
-
-def _quoted(text: str) -> str:
-    return f'"{_escaped(text)}"'
-
-
-def _escaped(text: str) -> str:
-    """A text as it stands between quotes."""
-    found = []
-    for character in text:
-        if character in '\\"':
-            found.append("\\" + character)
-        elif "\udc80" <= character <= "\udcff":
-            found.append(f"\\x{ord(character) - 0xDC00:02x}")
-        elif character.isprintable():
-            found.append(character)
-        else:
-            found.extend(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
-    return "".join(found).replace("${", "$${")
-
-
-def _text(texts: dict[Point, str], variables: Sequence[str], *, bare: bool = True) -> str:
-    """A text, or several that differ in whole numbers, in quotes unless it is an endpoint that needs none."""
-    pieces = _varied(texts, variables)
-    literal = "".join(text for text, _ in pieces)
-    if bare and BARE.fullmatch(literal) and "://" in pieces[0][0] and literal.isprintable():
-        return "".join(text + (f"${{{expression}}}" if expression else "") for text, expression in pieces)
-    found = ""
-    for text, expression in pieces:
-        escaped = _escaped(text)
-        if expression and escaped.endswith("$"):
-            escaped = escaped[:-1] + "\\x24"
-        found += escaped + (f"${{{expression}}}" if expression else "")
-    return f'"{found}"'
-
-
-def _varied(texts: dict[Point, str], variables: Sequence[str]) -> list[tuple[str, str]]:
-    """Texts that differ only in numbers, as pieces: what they share, and an expression for what follows it."""
-    first = next(iter(texts.values()))
-    if all(text == first for text in texts.values()):
-        return [(first, "")]
-    for number in (r"(\d+)", r"(-?\d+)"):
-        split = {p: re.split(number, text, flags=re.ASCII) for p, text in texts.items()}
-        if len({tuple(pieces[::2]) for pieces in split.values()}) == 1:
-            break
-    else:
-        raise Inexpressible(f"replicas that differ by more than numbers, as {first!r}")
-    found: list[tuple[str, str]] = []
-    shared = next(iter(split.values()))
-    before = ""
-    for at in range(1, len(shared), 2):
-        numbers = {p: pieces[at] for p, pieces in split.items()}
-        before += shared[at - 1]
-        if len(set(numbers.values())) == 1:
-            before += shared[at]
-            continue
-        head, expression, tail = _counted(numbers, variables)
-        found.append((before + head, expression))
-        before = tail
-    return [*found, (before + shared[-1], "")]
-
-
-def _counted(numbers: dict[Point, str], variables: Sequence[str]) -> tuple[str, str, str]:
-    """Numbers as an expression between two texts: `5${index}0` has 500, 510 and at last 5100."""
-    texts = list(numbers.values())
-    most_head, most_tail = _alike(texts), _alike([t[::-1] for t in texts])
-    splits = [(h, t) for h in range(most_head + 1) for t in range(most_tail + 1)]
-    for plain in (True, False):
-        for head, tail in splits:
-            middle = {p: text[head : len(text) - tail] for p, text in numbers.items()}
-            if all(re.fullmatch(r"0|-?[1-9]\d{0,17}", text, re.ASCII) for text in middle.values()):
-                try:
-                    expression = _expression({p: int(text) for p, text in middle.items()}, variables, plain)
-                except Inexpressible:
-                    continue
-                return texts[0][:head], expression, texts[0][len(texts[0]) - tail :] if tail else ""
-    raise Inexpressible("numbers that differ from replica to replica without a rule")
-
-
-def _alike(texts: list[str]) -> int:
-    """How many characters they begin with are the same."""
-    return next((n for n, characters in enumerate(zip(*texts, strict=False)) if len(set(characters)) > 1), min(map(len, texts)))
-
-
-# -- expressions ------------------------------------------------------------------------------------------------------------------
-
-
-def _expression(table: Table, variables: Sequence[str], plain: bool = False) -> str:
-    """An expression that has these values; a `plain` one is a sum."""
-    for text, value in islice(_candidates(table, variables), 1 if plain else None):
-        if len(text) <= LONGEST and all(value(point) == wanted for point, wanted in table.items()):
-            return text
-    raise Inexpressible("numbers that differ from replica to replica without a rule")
-
-
-def _candidates(table: Table, variables: Sequence[str]) -> Iterator[tuple[str, Callable[[Point], int]]]:
-    """Expressions to try, the plainest first: a sum, then a ring, then parts, and at last all values one by one."""
-    origin = next(iter(table))
-    steps = [_step(table, origin, axis) for axis in range(len(origin))]
-    start = table[origin] - sum(s * o for s, o in zip(steps, origin, strict=True))
-    yield _sum(start, steps, variables), lambda p: start + sum(s * n for s, n in zip(steps, p, strict=True))
-    most = max(table.values()) + 1
-    for axis, name in enumerate(variables):
-        for ring in dict.fromkeys((most, len({p[axis] for p in table}), *range(2, min(most, 64) + 1))):
-            if ring < 1:
-                continue
-            shift = (table[origin] - origin[axis]) % ring
-            inner = f"({name} + {shift})" if shift else name
-            yield f"{inner} % {ring}", lambda p, axis=axis, shift=shift, ring=ring: (p[axis] + shift) % ring  # type: ignore[misc]
-        for part in range(2, 65):
-            base = table[origin] - origin[axis] // part
-            text = f"{base} + {name} / {part}" if base else f"{name} / {part}"
-            yield text, lambda p, axis=axis, base=base, part=part: base + p[axis] // part  # type: ignore[misc]
-    yield " + ".join(_alone(point, value, variables) for point, value in table.items() if value), lambda p: table[p]
-
-
-def _step(table: Table, origin: Point, axis: int) -> int:
-    """By how much the value grows from one to the next along an axis."""
-    after = tuple(n + (a == axis) for a, n in enumerate(origin))
-    return table[after] - table[origin] if after in table else 0
-
-
-def _sum(start: int, steps: Sequence[int], variables: Sequence[str]) -> str:
-    terms = [name if step == 1 else f"{step} * {name}" for step, name in zip(steps, variables, strict=True) if step]
-    if start or not terms:
-        terms.insert(0, str(start))
-    return " + ".join(terms).replace("+ -", "- ")
-
-
-def _alone(point: Point, value: int, variables: Sequence[str]) -> str:
-    """The value at one point, and 0 everywhere else: `1 / (x * x + 1)` is 1 where x is 0."""
-    factors = [f"(1 / (({v} - {n}) * ({v} - {n}) + 1))" for v, n in zip(variables, point, strict=True)]
-    return " * ".join([str(value), *factors])

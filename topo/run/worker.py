@@ -42,7 +42,9 @@ def main(handle: int) -> None:
 def _run(channel: Channel) -> None:
     plan = channel.plan()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    context.set(zmq.MAX_SOCKETS, sum(len(d.sockets) for d in plan.devices) + SOCKETS_ELSEWHERE)
+    context.set(zmq.MAX_SOCKETS, plan.max_sockets or sum(len(d.sockets) for d in plan.devices) + SOCKETS_ELSEWHERE)
+    if plan.io_threads is not None:
+        context.set(zmq.IO_THREADS, plan.io_threads)
     host = Host(plan, context, channel.post, channel.close)
     host.start()
     channel.obey(host)

@@ -25,6 +25,7 @@ __all__ = [
     "Variable",
     "evaluate",
     "parse",
+    "variables",
 ]
 
 LONGEST = 200
@@ -147,6 +148,19 @@ def _parser() -> Any:
             return inner
 
     return load("expression.lark", Build())
+
+
+def variables(expression: Expression | None) -> frozenset[str]:
+    """The names that stand in an expression."""
+    match expression:
+        case Variable(name):
+            return frozenset({name})
+        case Negative(of):
+            return variables(of)
+        case Binary(_, left, right):
+            return variables(left) | variables(right)
+        case _:
+            return frozenset()
 
 
 def evaluate(expression: Expression, values: Mapping[str, int]) -> int:

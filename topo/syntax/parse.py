@@ -222,6 +222,11 @@ class Build(Transformer[Token, Any]):
         start = c[0].start_pos if c[0] is not None else parts[0].span.start
         return tree.Reference(Span(self.source, start, parts[-1].span.end), c[0] is not None, parts)
 
+    def several(self, c: list[Any]) -> tree.Value:
+        values = tuple(v for v in c if not isinstance(v, Token))
+        one: tree.Value = values[0]
+        return one if len(values) == 1 else tree.Several(self.over(c), values)
+
     def call(self, c: list[Any]) -> tree.Call:
         arguments = tuple(v for v in c[1:] if v is not None and not isinstance(v, Token))
         return tree.Call(self.over(c), c[0], arguments)

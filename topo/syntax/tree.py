@@ -42,6 +42,7 @@ __all__ = [
     "Same",
     "Secured",
     "Security",
+    "Several",
     "Side",
     "Socket",
     "SocketSpec",
@@ -138,7 +139,13 @@ class Call(Node, frozen=True, gc=False):
     arguments: tuple[Value, ...]
 
 
-Value = Text | Number | EndpointText | Interpolation | Star | Literal | FileText | Call | Reference
+class Several(Node, frozen=True, gc=False):
+    """Several values with commas between: a list."""
+
+    values: tuple[Value, ...]
+
+
+Value = Text | Number | EndpointText | Interpolation | Star | Literal | FileText | Call | Reference | Several
 Place = EndpointText | Text | Interpolation | Reference
 
 # Sockets
