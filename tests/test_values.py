@@ -94,3 +94,21 @@ def test_a_param_without_a_type_has_that_of_its_default_when_it_is_set() -> None
     assert said(text, n="3") == []
     assert said(text, n="three") == [("ZT104", "`three`, set for `n`, is not an int")]
     assert said(text, n=b"3") == [("ZT104", "`b'3'`, set for `n`, is not an int")]
+
+
+def test_texts_in_texts_are_bounded() -> None:
+    lines = ['param p0 = "aaaaaaaaaa"', *(f'param p{n} = "{f"${{p{n - 1}}}" * 10}"' for n in range(1, 30))]
+    found = said("\n".join(lines) + '\napp a: SUB connect tcp://10.0.0.1:1 { subscribe "${p29}" }')
+    assert [code for code, _ in found] == ["ZT004"]
+    assert found[0][1].endswith("with its params it is longer than 64 KiB")
+
+
+def test_a_chain_of_params_is_bounded() -> None:
+    lines = [f'param p{n} = "${{p{n + 1}}}"' for n in range(5000)]
+    codes = {code for code, _ in said("\n".join(lines) + '\nparam p5000 = "x"')}
+    assert codes == {"ZT004"}
+
+
+def test_links_are_bounded() -> None:
+    text = 'app a[3000]: PUB bind tcp://127.0.0.1:* { run inside }\napp b[3000]: SUB connect a { subscribe "" }'
+    assert [code for code, _ in said(text)] == ["ZT109"]

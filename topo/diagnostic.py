@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -16,6 +17,9 @@ from topo.source import Span
 from topo.text import clean
 
 __all__ = ["Diagnostic", "Edit", "Finding", "Fix", "Label", "Severity", "did_you_mean", "finding", "has_errors", "in_order"]
+
+MANY = 50
+"""So many names are all compared with one that is not known."""
 
 Severity = Literal["error", "warning", "info"]
 
@@ -96,7 +100,14 @@ def finding(code: str, title: str) -> Callable[[Callable[P, T]], Callable[P, T]]
 
 def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A note with the nearest right names, or nothing."""
-    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return _nearest(name, tuple(known))
+
+
+@lru_cache(maxsize=1024)  # many replicas, or many apps, make the same mistake
+def _nearest(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    if len(known) > MANY:  # of so many only those that begin alike are worth the time
+        known = tuple(k for k in known if k[:1].lower() == name[:1].lower() and abs(len(k) - len(name)) < 3)[:MANY]
+    near = get_close_matches(name, known, n=2, cutoff=0.6)
     if not near:
         lower = {k.lower(): k for k in known}
         near = [lower[name.lower()]] if name.lower() in lower else []

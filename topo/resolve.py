@@ -23,6 +23,8 @@ from topo.zeromq.transports import TRANSPORTS
 
 __all__ = ["resolve"]
 
+MOST_LINKS = 1_000_000
+"""The most links by name in a topology: every replica to every replica is soon very many."""
 NEAREST = {"inproc": 0, "ipc": 1, "tcp": 2}
 """Which of several endpoints of a socket is taken first, where both ends can reach it."""
 
@@ -58,6 +60,7 @@ class _Names:
     def __init__(self, drafts: Drafts) -> None:
         self.drafts = drafts
         self.inside = any(isinstance(d.component, App) and d.component.inside for d in drafts.drafts)
+        self.links = 0
         self.sound = {s.socket.id for d in drafts.drafts for s in d.sockets if s.socket.type in SOCKETS}
 
     def finish(self) -> list[Component]:
@@ -109,6 +112,9 @@ class _Names:
                     targets.append(Target(found.socket.id, bind.index))
                 else:
                     unbound.append(found.socket.id)
+        self.links += len(targets)
+        if self.links > MOST_LINKS:
+            self._fail(mistakes.bad_replica(outer.reference.span, f"more than {MOST_LINKS:,} links in all"))
         return tuple(targets), tuple(unbound)
 
     def _components(self, draft: Draft, outer: Outer) -> tuple[list[Draft], tuple[tree.Part, ...]]:

@@ -47,6 +47,8 @@ FRACTION = re.compile(r"(-?\d+)\.(\d{1,3})([A-Za-z]+)", re.ASCII)
 PIECES = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\\(x[0-9A-Fa-f]{2}|.)|[^\\$]+|\$")
 ESCAPES = {"\\": b"\\", '"': b'"', "n": b"\n", "t": b"\t"}
 LARGEST = 2**63 - 1
+LONGEST_CHAIN = 50
+"""How many params may depend on one another in a row."""
 LARGEST_VALUE = 64 * 1024
 """The largest file that may be a value, in bytes."""
 
@@ -193,6 +195,9 @@ class Values:
         return given
 
     def _try(self, name: str, span: Span) -> Given | None:
+        if len(self._asked) > LONGEST_CHAIN and name not in self._given:
+            self.say(bad_expression(span, f"params depend on each other more than {LONGEST_CHAIN} deep"))
+            return None
         if name in self._asked:
             self.say(bad_expression(span, f"`{name}` depends on itself"))
             return None
@@ -357,7 +362,13 @@ class Values:
         for piece in PIECES.finditer(node.raw):
             span = Span(node.span.source, node.span.start + 1 + piece.start(), node.span.start + 1 + piece.end())
             out += self._piece(piece, span, numbers, escapes=True)
+            self._bounded(out, node.span)
         return bytes(out)
+
+    def _bounded(self, out: bytearray, span: Span) -> None:
+        """Params in texts in params grow quickly: see that they do not grow for ever."""
+        if len(out) > LARGEST_VALUE:
+            self._fail(bad_expression(span, f"with its params it is longer than {LARGEST_VALUE // 1024} KiB"))
 
     def _inserted(self, text: str, span: Span, numbers: Numbers) -> str:
         """A bare endpoint with its params worked out."""
@@ -367,6 +378,7 @@ class Values:
         for piece in PIECES.finditer(text):
             at = Span(span.source, span.start + piece.start(), span.start + piece.end())
             out += self._piece(piece, at, numbers, escapes=False)
+            self._bounded(out, span)
         return out.decode("utf-8", "surrogateescape")
 
     def _piece(self, piece: re.Match[str], span: Span, numbers: Numbers, escapes: bool) -> bytes:

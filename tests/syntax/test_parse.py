@@ -174,10 +174,10 @@ def test_what_follows_from_a_mistake_is_not_said(text: str, message: str) -> Non
     assert said.message == message
 
 
-@pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ "])
+@pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ ", "param x = env("])
 def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
     _, said = parse(Source("ztopo 1\n" + deep * 100_000))
-    assert [(d.code, d.message) for d in said] == [("ZT001", "blocks stand in blocks more than 16 deep")]
+    assert [(d.code, d.message) for d in said] == [("ZT001", "blocks and brackets stand in each other more than 16 deep")]
 
 
 @given(any_texts)

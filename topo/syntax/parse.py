@@ -26,7 +26,7 @@ __all__ = ["parse", "tokens"]
 
 
 MOST_DEPTH = 16
-"""How deep blocks may stand in blocks; what the language has use for is four."""
+"""How deep blocks and brackets may stand in each other; what the language has use for is four."""
 
 
 class TooDeep(Exception):
@@ -59,7 +59,7 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
                 file, said = recover(source, parser)
         except TooDeep as deep:
             file = _nothing_of(source)
-            said = [mistakes.syntax_error(deep.span, f"blocks stand in blocks more than {MOST_DEPTH} deep")]
+            said = [mistakes.syntax_error(deep.span, f"blocks and brackets stand in each other more than {MOST_DEPTH} deep")]
         finally:
             build.end()
     version = _check_version(file, fragment)
@@ -328,4 +328,14 @@ def _spec_parts(spec: tree.SocketSpec) -> list[tree.Name | tree.Clause]:
 @lru_cache(maxsize=1)
 def _parser() -> tuple[Build, Lark]:
     build = Build()
-    return build, load("ztopo.lark", build, {"COMMENT": build.comment, "LBRACE": build.opening, "RBRACE": build.closing})
+    return build, load(
+        "ztopo.lark",
+        build,
+        {
+            "COMMENT": build.comment,
+            "LBRACE": build.opening,
+            "RBRACE": build.closing,
+            "LPAR": build.opening,
+            "RPAR": build.closing,
+        },
+    )
