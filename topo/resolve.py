@@ -23,7 +23,7 @@ from topo.zeromq.transports import TRANSPORTS
 
 __all__ = ["resolve"]
 
-MOST_LINKS = 1_000_000
+MOST_LINKS = 200_000
 """The most links by name in a topology: every replica to every replica is soon very many."""
 NEAREST = {"inproc": 0, "ipc": 1, "tcp": 2}
 """Which of several endpoints of a socket is taken first, where both ends can reach it."""
@@ -99,6 +99,8 @@ class _Names:
 
     def _targets(self, draft: Draft, outer: Outer) -> tuple[tuple[Target, ...], tuple[str, ...]]:
         """What a reference leads to, and those of the sockets that it names that bind nothing."""
+        if self.links > MOST_LINKS:
+            self._fail(mistakes.bad_replica(outer.reference.span, f"more than {MOST_LINKS:,} links in all"))
         components, rest = self._components(draft, outer)
         targets, unbound = [], []
         for other in components:
@@ -113,8 +115,6 @@ class _Names:
                 else:
                     unbound.append(found.socket.id)
         self.links += len(targets)
-        if self.links > MOST_LINKS:
-            self._fail(mistakes.bad_replica(outer.reference.span, f"more than {MOST_LINKS:,} links in all"))
         return tuple(targets), tuple(unbound)
 
     def _components(self, draft: Draft, outer: Outer) -> tuple[list[Draft], tuple[tree.Part, ...]]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
@@ -122,6 +123,7 @@ def _numbered(number: int, text: str, gutter: int, style: Style) -> str:
     return (style.paint(f"{number:>{gutter}} |", "blue") + " " + text).rstrip()
 
 
+@lru_cache(maxsize=64)  # a line may have many findings, and each has labels
 def _lay_out(line: str) -> Line:
     shown: list[str] = []
     cells = [0]
