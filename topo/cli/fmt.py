@@ -6,6 +6,7 @@ import difflib
 import os
 import tempfile
 from contextlib import suppress
+from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,19 +76,35 @@ def _difference(source: Source, text: str) -> str:
 
 
 def _replace(source: Source, text: str) -> None:
-    """Put the new text in the file's place at once, so that nobody ever finds half a file there."""
+    """Put the new text in the file's place at once, so that nobody ever finds half a file there.
+
+    A file that has several names, or an owner that the new one cannot have, is written over instead: it stays that file.
+    """
     assert source.path is not None
     path = Path(source.path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(handle, "w", encoding="utf-8", newline="") as stream:
+        status = path.stat()
+        if not status.st_mode & 0o222:
+            raise PermissionError(EACCES, "it is read-only")
+        if status.st_nlink > 1 or not _put_beside(path, text, status):
+            with path.open("w", encoding="utf-8", newline="") as stream:
                 stream.write(text)
-            os.chmod(temporary, path.stat().st_mode & 0o7777)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
     except OSError as error:
         raise Refusal(f"cannot write {source.name}: {error.strerror}") from error
+
+
+def _put_beside(path: Path, text: str, status: os.stat_result) -> bool:
+    """Write a new file and give it the place of the old one; False if it cannot have the same owner."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        os.chmod(temporary, status.st_mode & 0o7777)
+        made = os.stat(temporary)
+        if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+            return False
+        os.replace(temporary, path)
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
