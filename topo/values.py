@@ -266,9 +266,8 @@ class Values:
     def _number(self, span: Span, text: str) -> Given:
         value = number(text)
         if isinstance(value, str):
-            self._fail(
-                bad_number(span, f"`{text}` is not a number" if not value else f"`{text}` has a unit that there is not", value)
-            )
+            what = "is not a whole number" if "." in text else "has a unit that there is not" if value else "is not a number"
+            self._fail(bad_number(span, f"`{text}` {what}", value))
         return value
 
     def _word(self, node: tree.Reference) -> Given:
