@@ -204,6 +204,7 @@ def test_nothing_is_said_of_what_is_right(text: str) -> None:
 
 
 WRONG = [
+    ("ZT108", 'app a { run "x"; device d: queue { in bind tcp://*:5; out bind tcp://*:6 }\nsocket d_in: REP connect .d.out }'),
     ("ZT202", "device d: queue { in bind tcp://*:5; out same }"),
     ("ZT203", "device d: proxy swap { in DEALER bind tcp://*:5; out same }"),
     ("ZT205", "device d: streamer { in bind tcp://*:5; out same }"),

@@ -94,6 +94,19 @@ def test_a_bomb_of_modules_is_bounded(tmp_path: Path) -> None:
     assert found
 
 
+def test_what_modules_declare_is_bounded(tmp_path: Path) -> None:
+    """However often a file is used that has no replicas in it."""
+    write(tmp_path, "many.ztopo", "".join(f"app a{n}: PUSH connect tcp://10.0.0.1:1\n" for n in range(2000)))
+    compilation = told(tmp_path, 'use "many.ztopo" as many[10_000]')
+    assert [code for code, _, _ in said(compilation)] == ["ZT114"]
+    assert len(compilation.model.apps) <= 100_000
+
+
+def test_nothing_follows_from_a_bind_that_has_a_mistake(tmp_path: Path) -> None:
+    text = "app a: PUSH bind tcp://127.0.0.1:${missing}\napp b: PULL connect a, a.tcp\n"
+    assert said(told(tmp_path, text)) == [("ZT103", "system.ztopo", 2)]
+
+
 def test_a_file_as_a_value(tmp_path: Path) -> None:
     (tmp_path / "topic").write_text("AAPL\n")
     compilation = told(tmp_path, 'app a: SUB connect tcp://10.0.0.1:1 { subscribe file "topic" }')

@@ -46,7 +46,7 @@ __all__ = ["ANY", "MOST_IN_ALL", "MOST_REPLICAS", "Draft", "Drafts", "Modules", 
 MOST_REPLICAS = 10_000
 """The most replicas of one declaration."""
 MOST_IN_ALL = 100_000
-"""The most devices, apps, sockets and modules in a topology, each replica counted."""
+"""The most replicas, uses of modules, and declarations in these, all together."""
 MOST_LEVELS = 16
 """How many modules may use each other in a row."""
 
@@ -245,6 +245,7 @@ class Drafts:
     ) -> Iterator[tuple[Replica | None, Numbers]]:
         """What a declaration stands for: each replica, and the numbers that its expressions may use."""
         if bracket is None:
+            self.made += bool(scope.prefix)
             yield None, {}
             return
         count, variable = self._count(scope, bracket, numbers)
@@ -344,6 +345,9 @@ class Drafts:
         for replica, numbers in self._replicas(scope, f"{scope.prefix}{statement.name.text}", statement.bracket, {}):
             if replica is not None and replica.count is None and statement.bracket is not None:
                 self.say(mistakes.bad_replica(statement.bracket.span, "a module has a number of replicas, not any"))
+            if self.made > MOST_IN_ALL:
+                self._too_many(statement, file)
+                return
             params = dict(self._set(scope, statement, numbers))
             name = _named(f"{scope.prefix}{statement.name.text}", replica)
             path = file.source.path
@@ -355,6 +359,10 @@ class Drafts:
             self._declare_all(inner)
             yield inner
 
+    def _too_many(self, statement: tree.Use, file: tree.File) -> None:
+        why = f"{Path(file.source.name).name} is too much: {MOST_IN_ALL:,} in all are the most"
+        self.say(mistakes.unreadable_module(statement.path.span, why))
+
     def _module(self, scope: Scope, statement: tree.Use) -> tree.File | None:
         try:
             text = scope.values.text(statement.path, {}).decode("utf-8", "surrogateescape")
@@ -364,9 +372,9 @@ class Drafts:
         if path in scope.using:
             self.say(mistakes.module_cycle(statement.path.span, path.name, ()))
             return None
-        if len(scope.using) > MOST_LEVELS or self.made > MOST_IN_ALL:
-            most = f"{MOST_LEVELS} levels" if len(scope.using) > MOST_LEVELS else f"{MOST_IN_ALL:,} in all"
-            self.say(mistakes.unreadable_module(statement.path.span, f"{path.name} is one too many: {most} are the most"))
+        if len(scope.using) > MOST_LEVELS:
+            why = f"{path.name} is one too many: {MOST_LEVELS} levels are the most"
+            self.say(mistakes.unreadable_module(statement.path.span, why))
             return None
         found = self._modules(path)
         if isinstance(found, str):

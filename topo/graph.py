@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from topo.model import Bind, Component, Connect, Device, Endpoint, Model, Socket, process_of
+from topo.model import App, Bind, Component, Connect, Device, Endpoint, Model, Socket, process_of
 from topo.zeromq.sockets import SOCKETS, compatible
 from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, reached_keys
 
@@ -92,6 +92,21 @@ class Graph:
     def process(self, socket: Socket) -> str:
         """A name for the process that a socket lives in: equal names, one process and one context."""
         return process_of(self.components[socket.owner], self._inside)
+
+    def variables(self, app: App) -> Iterator[tuple[str, Socket]]:
+        """The environment variables of an app that is started, and whose endpoints each holds."""
+        yield from ((socket.variable, socket) for socket in app.sockets)
+        for device in self._parts.get(app.name, ()):
+            yield from ((device.variable(side), side) for side in device.sockets)
+
+    @cached_property
+    def _parts(self) -> dict[str, list[Device]]:
+        """The devices in each app."""
+        found: dict[str, list[Device]] = defaultdict(list)
+        for device in self.model.devices:
+            if device.placement == "app":
+                found[device.home].append(device)
+        return dict(found)
 
     @cached_property
     def _inside(self) -> bool:

@@ -133,7 +133,7 @@ class Socket(msgspec.Struct, frozen=True):
     def variable(self) -> str:
         """The environment variable in which an app that is started finds the endpoints of this socket."""
         replica = self.id.removeprefix(f"{self.owner}.{self.name}") if self.id != self.owner else ""
-        return "ZTOPO_" + (self.name + replica).upper().replace("-", "_").replace("[", "_").replace("]", "")
+        return _variable(self.name + replica)
 
     def option(self, name: str) -> Option | None:
         """The last option of that name."""
@@ -142,6 +142,10 @@ class Socket(msgspec.Struct, frozen=True):
             if option.name == name:
                 found = option
         return found
+
+
+def _variable(name: str) -> str:
+    return "ZTOPO_" + name.upper().replace("-", "_").replace("[", "_").replace("]", "")
 
 
 class Replica(msgspec.Struct, frozen=True):
@@ -180,6 +184,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     def ours(self) -> bool:
         """Whether ztopo runs it; otherwise an app's own program does."""
         return self.placement != "app"
+
+    def variable(self, side: Socket) -> str:
+        """The environment variable in which the app that it is part of finds the endpoints of a side."""
+        return _variable(f"{self.name[len(self.home) + 1 :]}_{side.name}")
 
     def side(self, name: Role) -> Socket | None:
         """The socket of a side."""

@@ -295,7 +295,7 @@ def _app(graph: Graph, app: App) -> AppPlan:
         name=app.name,
         command=tuple(shlex.split(app.run)),
         folder=app.folder,
-        environment={s.variable: tuple(_addresses(graph, s)) for s in app.sockets},
+        environment={variable: tuple(_addresses(graph, socket)) for variable, socket in graph.variables(app)},
         place=_place(app.run_span),
     )
 

@@ -213,7 +213,8 @@ class _Names:
         if rest[0].name.text not in TRANSPORTS or len(rest) > 1 or rest[0].bracket:
             message = f"`{rest[-1].span.text}` is not a part of `{outer.reference.parts[0].span.text}`"
             self._fail(mistakes.several_sockets(rest[-1].span, rest[-1].name.text, message, (), declared))
-        self._has_transport(sockets, rest[0], declared)
+        if not other.broken:
+            self._has_transport(sockets, rest[0], declared)
         return sockets, rest[0].name.text
 
     def _no_socket(self, other: Draft, reference: tree.Reference, rest: tuple[tree.Part, ...], declared: Span) -> NoReturn:

@@ -14,8 +14,9 @@ from topo.model import Socket
 def environment_clash(graph: Graph) -> Iterator[Diagnostic]:
     """An app that ztopo starts finds the endpoints of its sockets in its environment.
 
-    The variable is `ZTOPO_` and the name of the socket in capitals, with `_` in place of `-`. Two names that are the same
-    after that would share one variable, and the app could not tell the two apart.
+    The variable is `ZTOPO_` and the name of the socket in capitals, with `_` in place of `-`; that of a side of a device in
+    the app has the device's name in front. Two names that are the same after that would share one variable, and the app could
+    not tell the two apart.
 
     ```ztopo ZT108
     app sink {
@@ -37,12 +38,12 @@ def environment_clash(graph: Graph) -> Iterator[Diagnostic]:
         if not app.started:
             continue
         first: dict[str, Socket] = {}
-        for socket in app.sockets:
-            other = first.setdefault(socket.variable, socket)
+        for variable, socket in graph.variables(app):
+            other = first.setdefault(variable, socket)
             if other is not socket:
                 yield Diagnostic(
                     code="ZT108",
-                    message=f"`{other.name}` and `{socket.name}` share the environment variable {socket.variable}",
-                    labels=(Label(socket.span, f"{socket.variable} too"), Label(other.span, f"{socket.variable} here")),
+                    message=f"`{other.declared}` and `{socket.declared}` share the environment variable {variable}",
+                    labels=(Label(socket.span, f"{variable} too"), Label(other.span, f"{variable} here")),
                     notes=("give one of them another name",),
                 )
