@@ -67,7 +67,7 @@ CASES = [
         for n in (16, 1024)
     ),
 ]
-CORES = ("ztopo", "pyzmq", "libzmq", "direct")
+CORES = ("ztopo", "plain", "pyzmq", "libzmq", "direct")
 
 
 class Load:
@@ -108,7 +108,7 @@ def measure(core: str, case: Case, messages: int, load: Path, folder: Path) -> F
     with ExitStack() as stack:
         device = None
         if core != "direct":
-            capture = "XPUB" if core in ("ztopo", "python") else "PUB"
+            capture = "XPUB" if core in ("ztopo", "plain", "python") else "PUB"
             command = [sys.executable, "-m", "tests.bench.device", core, *case.types, capture, *endpoints]
             device = Load(stack, command)
         library = str(_libzmq())

@@ -1,7 +1,8 @@
 """One device in a process of its own: `python -m tests.bench.device CORE FRONTEND BACKEND CAPTURE ENDPOINT...`.
 
-CORE is ztopo, python (the reference), pyzmq (its monitored_queue) or libzmq (its proxy, with capture); the socket types follow, "-"
-for no capture, and the endpoints to bind. Prints "ready", and ends when its standard input does.
+CORE is ztopo, plain (ztopo without prefixes, as libzmq's proxy), python (the reference), pyzmq (its monitored_queue) or libzmq
+(its proxy, with capture); the socket types follow, "-" for no capture, and the endpoints to bind. Prints "ready", and ends when
+its standard input does.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def main(core: str, *words: str) -> None:
     sockets: list[Any] = [context.socket(getattr(zmq, name)) if name != "-" else None for name in types]
     for socket, endpoint in zip([s for s in sockets if s is not None], endpoints, strict=True):
         socket.linger = 0
-        if socket is sockets[2]:
-            socket.sndhwm = 0
+        if socket is sockets[2] or socket.type == zmq.XPUB:
+            socket.sndhwm = 0  # all must arrive, to be counted
         socket.bind(endpoint)
     threading.Thread(target=_end_with_input, daemon=True).start()
     print("ready", flush=True)
@@ -36,7 +37,7 @@ def main(core: str, *words: str) -> None:
         os.environ["ZTOPO_CORE"] = "python" if core == "python" else "cython"
         from topo.devcore import Proxy
 
-        Proxy(frontend, backend, capture, prefixes=(b"in", b"out")).run()
+        Proxy(frontend, backend, capture, prefixes=None if core == "plain" else (b"in", b"out")).run()
 
 
 def _end_with_input() -> None:
