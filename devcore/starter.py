@@ -338,7 +338,10 @@ class Starter:
         """End whatever is left, and the starter."""
         with suppress(OSError):  # the other end is gone already
             self._control.shutdown(socket.SHUT_WR)
-        self._reader.join()
+        self._reader.join(CLOSING)
+        if self._reader.is_alive():  # it was halted, or it hangs: then the kernel ends its children with it
+            self._process.kill()
+            self._reader.join()
 
     def __enter__(self) -> Self:
         return self
@@ -429,6 +432,8 @@ class Starter:
         self._control.close()
 
 
+CLOSING = 5.0
+"""Seconds that the starter has to end everything and itself."""
 STARTERS: weakref.WeakSet[Starter] = weakref.WeakSet()
 """Those of this process. They are known here because `os.register_at_fork` has no counterpart that forgets."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PATIENCE
 from tests.run.conftest import ZTOPO, Up, World, wait_for_end
 from topo.cli._progress import Progress
 from topo.plan import AppPlan, Place, Plan
@@ -351,6 +352,26 @@ def test_a_second_signal_ends_it_at_once_with_130(world: World, ends_well: Ends)
     up.interrupt()
     up.wait_for("^killing everything: SIGINT$")
     ends_well(up, 130)
+
+
+def test_a_second_signal_ends_it_even_if_nobody_takes_its_output(world: World) -> None:
+    world.topology(app("loud", "python -c \"while True: print('x' * 1000)\""))
+    process = subprocess.Popen(
+        [*ZTOPO, "up", "t.ztopo"], cwd=world.folder, env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        room = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
+        waiting = bytearray(4)
+        while int.from_bytes(waiting, sys.byteorder) <= room - 4096:  # until no more fits, and ztopo is held up
+            fcntl.ioctl(process.stdout, termios.FIONREAD, waiting)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 130
+        world.wait_until_empty()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_what_a_second_signal_kills_is_no_failure(world: World, ends_well: Ends) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +17,9 @@ from topo.cli import Exit, Refusal, color_option, compiled, file_argument, repor
 if TYPE_CHECKING:
     from topo.compile import Compilation
     from topo.run.supervisor import Supervisor
+
+PATIENCE = 5.0
+"""Seconds from the second wish to stop until ztopo ends whatever holds it up."""
 
 
 @click.command()
@@ -92,11 +97,23 @@ def _run(compilation: Compilation, color: str) -> Exit:
 
 @contextmanager
 def _signals(supervisor: Supervisor) -> Iterator[None]:
-    """Let signals be events for as long as the block lasts. The handlers only post."""
+    """Let signals be events for as long as the block lasts.
+
+    The handlers only post; but where the loop does not come to hear them, because nobody takes what it has to say, the second
+    wish to stop ends this process all the same, after a while. The starter then ends everything.
+    """
     from topo.run.events import ReloadAsked, StopAsked
 
+    wishes = 0
+
     def stop(number: int, frame: object) -> None:
+        nonlocal wishes
+        wishes += 1
         supervisor.post(StopAsked(signal.Signals(number).name))
+        if wishes == 2:
+            last = threading.Timer(PATIENCE, os._exit, (Exit.FORCED,))
+            last.daemon = True
+            last.start()
 
     def reload(number: int, frame: object) -> None:
         supervisor.post(ReloadAsked(signal.Signals(number).name))
