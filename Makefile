@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up test check format bench golden clean
+.PHONY: help up test check format bench leakcheck golden clean
 
 help:
 	@echo "make up      build ztopo in a virtual environment and run examples/request_broker.ztopo (Ctrl-C stops it)"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   ruff, mypy, import layers, stubs, cython-lint, tests"
 	@echo "make format  format the code"
 	@echo "make bench   measure"
+	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
 $(BIN)/python:
@@ -59,6 +60,10 @@ format: $(VENV)/developable
 
 bench: $(VENV)/testable
 	$(BIN)/python -m tests.bench
+
+leakcheck: $(VENV)/testable
+	$(BIN)/python -m tests.leakcheck
+	ZTOPO_CORE=python $(BIN)/python -m tests.leakcheck 1000
 
 golden: $(VENV)/testable
 	$(BIN)/python -m pytest -q --golden

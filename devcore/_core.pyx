@@ -37,7 +37,7 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from cpython.buffer cimport Py_buffer, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
-from posix.unistd cimport read, write
+from posix.unistd cimport close, read, write
 
 import os
 import sys
@@ -903,19 +903,21 @@ cdef class Proxy:
     cdef object sockets, commands, subscriptions
     cdef object __weakref__
 
+    def __cinit__(self, *arguments, **options):
+        open_loop(&self.loop, <uint64_t *>&self.counts)
+        self.waker = -1
+        self.commands = deque()
+
     def __init__(self, frontend, backend, capture=None, *, prefixes=None, swap=False, control=None, memory=None):
         if self.opened:
             raise RuntimeError("a Proxy is made once")
-        board = <uint64_t *>&self.counts
+        self.opened = True
         if memory is not None:
             PyObject_GetBuffer(memory, &self.memory, PyBUF_WRITABLE)
             if self.memory.len < <Py_ssize_t>sizeof(Counts) or <size_t>self.memory.buf % sizeof(uint64_t):
                 raise ValueError(f"the memory for statistics must have {sizeof(Counts)} bytes, aligned to {sizeof(uint64_t)}")
-            board = <uint64_t *>self.memory.buf
-        open_loop(&self.loop, board)
-        self.opened = True
-        self.waker = -1
-        self.commands = deque()
+            self.loop.board = <uint64_t *>self.memory.buf
+            publish(&self.loop, STOPPED)
         self.subscriptions = WeakKeyDictionary()    # of capture sockets that were here before
         if hasattr(os, "eventfd"):
             self.waker = self.loop.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -931,15 +933,13 @@ cdef class Proxy:
         self.attach_all()
 
     def __dealloc__(self):
-        if not self.opened:
-            return
         close_loop(&self.loop)
         if self.memory.buf != NULL:
             PyBuffer_Release(&self.memory)
         if self.loop.wake_fd >= 0:
-            os.close(self.loop.wake_fd)
+            close(self.loop.wake_fd)
         if self.waker >= 0 and self.waker != self.loop.wake_fd:
-            os.close(self.waker)
+            close(self.waker)
 
     cdef set_prefixes(self, bytes forth, bytes back):
         """Remember what the monitor gets before the parts of each way."""
