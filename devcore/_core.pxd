@@ -90,7 +90,7 @@ cdef struct Loop:
     int signal_fd               # readable when a signal came in for the main thread, or -1
     bint in_main                # leave now and then, so that Python runs its signal handlers
     uint64_t checked            # when it last did
-    int64_t quiet_since         # when the last message came in, while draining
+    int64_t quiet_since         # while draining, when the loop first had nothing to do after the last message, or 0
     Counts counts
     uint64_t *board             # where others read the counts
 

@@ -32,6 +32,9 @@ class Proxy:
         from the frontend or from the backend. `swap` exchanges the first two parts, as between two ROUTERs. A control socket
         takes PAUSE, RESUME, TERMINATE and STATISTICS as zmq_proxy_steerable(3) says. The counters lie in `memory` if it is
         given, STATISTICS_SIZE bytes, and start at zero.
+
+        An XPUB as capture socket gets copies only while somebody has subscribed, as far as the loop has read of it; a PUB gets
+        every one. Of a PUSH, DEALER or PAIR that takes no more, up to its SNDHWM copies wait, and the rest is dropped and counted.
         """
 
     def run(self) -> str:

@@ -124,7 +124,7 @@ cdef enum:
     GENERATION = 3              # the word of that name
 
 cdef enum Reason:
-    GO_ON                       # why run_loop() returns, if not for an error
+    GO_ON                       # why go_round() returns, if not for an error
     TERMINATED
     DRAINED
     COMMAND
@@ -226,6 +226,11 @@ cdef void drop_tail(Parts *parts, size_t count) noexcept nogil:
         empty(&parts.slots[parts.tail].msg)
 
 
+cdef bint holds(Parts *parts) noexcept nogil:
+    """Whether there is a part in the queue."""
+    return parts.head != parts.tail
+
+
 cdef void release(Parts *parts) noexcept nogil:
     """Give everything back."""
     cdef size_t i
@@ -260,7 +265,7 @@ cdef int flush_copies(Loop *loop) noexcept nogil:
     cdef Part *part
     cdef bint first = True, lost = False
     loop.capture.stale = True
-    while copies.head != copies.tail:
+    while holds(copies):
         part = &copies.slots[copies.head]
         if pass_part(part, &loop.capture, first, &lost) < 0:
             return 0 if first and zmq_errno() == EAGAIN else fail(loop, &loop.capture)
@@ -319,7 +324,7 @@ cdef int attend_capture(Loop *loop) noexcept nogil:
         return -1
     if loop.capture.type == ZMQ_XPUB and loop.capture.events & ZMQ_POLLIN and read_subscriptions(loop) < 0:
         return -1
-    if loop.copies.head != loop.copies.tail and loop.capture.events & ZMQ_POLLOUT:
+    if holds(&loop.copies) and loop.capture.events & ZMQ_POLLOUT:
         return flush_copies(loop)
     return 0
 
@@ -429,7 +434,7 @@ cdef int forward(Loop *loop, Way *way) noexcept nogil:
     cdef size_t kept = 0
     cdef uint64_t parts = 0, size = 0
     cdef int rc, error
-    if hand.head == hand.tail:
+    if not holds(hand):
         rc = begin(loop, way)
         if rc <= 0:
             return rc
@@ -451,7 +456,7 @@ cdef int forward(Loop *loop, Way *way) noexcept nogil:
         size += rc
         first = False
         hand.head += 1
-        if hand.head == hand.tail:
+        if not holds(hand):
             hand.head = hand.tail = 0
             if more and fetch(loop, way) < 0:
                 error = zmq_errno()
@@ -471,7 +476,7 @@ cdef int forward(Loop *loop, Way *way) noexcept nogil:
 
 cdef bint ready(Way *way) noexcept nogil:
     """Whether there is something for the target."""
-    return way.hand.head != way.hand.tail or way.source.events & ZMQ_POLLIN
+    return holds(&way.hand) or way.source.events & ZMQ_POLLIN
 
 
 cdef bint takes(Way *way) noexcept nogil:
@@ -589,7 +594,7 @@ cdef void publish(Loop *loop, State state) noexcept nogil:
     loop.counts.state = state
     for i in range(2):
         if loop.ways[i].source != NULL:
-            loop.ways[i].went.held = loop.ways[i].hand.head != loop.ways[i].hand.tail
+            loop.ways[i].went.held = holds(&loop.ways[i].hand)
     loop.counts.generation += 1
     store_word(&loop.board[GENERATION], loop.counts.generation)
     for i in range(<size_t>BOARD_WORDS):
@@ -610,14 +615,11 @@ cdef bint drained(Loop *loop) noexcept nogil:
     cdef Wishes *wishes = &loop.wishes
     if not load_int(&wishes.drain):
         return False
-    if loop.quiet_since == 0:
-        loop.quiet_since = clock(CLOCK_MONOTONIC)
-    if wishes.quiet >= 0 and clock(CLOCK_MONOTONIC) - loop.quiet_since >= wishes.quiet:
+    if wishes.quiet >= 0 and loop.quiet_since and clock(CLOCK_MONOTONIC) - loop.quiet_since >= wishes.quiet:
         return True
     return (loop.counts.frontend.received.messages >= wishes.frontend_due
             and loop.counts.backend.received.messages >= wishes.backend_due
-            and loop.ways[0].hand.head == loop.ways[0].hand.tail
-            and loop.ways[1].hand.head == loop.ways[1].hand.tail)
+            and not holds(&loop.ways[0].hand) and not holds(&loop.ways[1].hand))
 
 
 cdef Reason heed(Loop *loop) noexcept nogil:
@@ -626,6 +628,7 @@ cdef Reason heed(Loop *loop) noexcept nogil:
         return TERMINATED
     if drained(loop):
         store_int(&loop.wishes.drain, 0)
+        loop.quiet_since = 0
         return DRAINED
     if take_int(&loop.wishes.command):
         return COMMAND
@@ -683,6 +686,8 @@ cdef int until_quiet(Loop *loop, int delay) noexcept nogil:
     cdef int64_t rest
     if not load_int(&loop.wishes.drain) or loop.wishes.quiet < 0:
         return delay
+    if loop.quiet_since == 0:
+        loop.quiet_since = clock(CLOCK_MONOTONIC)
     rest = (loop.quiet_since + loop.wishes.quiet - clock(CLOCK_MONOTONIC)) // 1000000 + 1
     rest = min(max(rest, 0), 1000000)
     return <int>rest if delay < 0 else <int>min(rest, <int64_t>delay)
@@ -842,7 +847,7 @@ cdef int run_to_the_end(Loop *loop) noexcept nogil:
     while True:
         rc = go_round(loop)
         if rc == SIGNALS:
-            if loop.ways[0].hand.head != loop.ways[0].hand.tail or loop.ways[1].hand.head != loop.ways[1].hand.tail:
+            if holds(&loop.ways[0].hand) or holds(&loop.ways[1].hand):
                 continue
             set_errno(EINTR)
             return -1
@@ -975,9 +980,9 @@ cdef class Proxy:
         finally:
             self.loop.signal_fd, self.loop.in_main = -1, False
             publish(&self.loop, STOPPED)
+            self.running = False
             if signals is not None:
                 signals.close()
-            self.running = False
 
     cdef run_between_signals(self, signals):
         cdef int rc = SIGNALS, error = 0

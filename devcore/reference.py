@@ -216,13 +216,12 @@ class Proxy:
             self._terminate = False
             return "terminated"
         if self._drain and self._drained(*self._drain):
-            self._drain = None
+            self._drain, self._quiet_since = None, 0.0
             return "drained"
         return "command" if self._commands else ""
 
     def _drained(self, quiet: float | None, received: tuple[int, int] | None) -> bool:
-        self._quiet_since = self._quiet_since or time.monotonic()
-        if quiet is not None and time.monotonic() - self._quiet_since >= quiet:
+        if quiet is not None and self._quiet_since and time.monotonic() - self._quiet_since >= quiet:
             return True
         if received is None or any(way.hand for way in self._ways):
             return False
@@ -284,6 +283,7 @@ class Proxy:
     def _until_quiet(self, delay: int | None) -> int | None:
         if not self._drain or self._drain[0] is None:
             return delay
+        self._quiet_since = self._quiet_since or time.monotonic()
         rest = max(0, int((self._quiet_since + self._drain[0] - time.monotonic()) * 1000) + 1)
         return rest if delay is None else min(rest, delay)
 

@@ -229,6 +229,17 @@ def test_drain_ends_when_nothing_has_come_for_a_while(bench: Bench) -> None:
     assert [sink.recv() for _ in range(100)] == [b"%d" % i for i in range(100)]
 
 
+def test_drain_without_a_quiet_time_passes_on_what_is_there(bench: Bench) -> None:
+    device = bench.device(zmq.PULL, zmq.PUSH)
+    source, sink = bench.peer(zmq.PUSH, device.frontend), bench.peer(zmq.PULL, device.backend)
+    for i in range(900):
+        source.send(b"%d" % i)
+    device.proxy.drain(quiet=0)
+    device.start()
+    assert device.join() == "drained"
+    assert [sink.recv() for _ in range(900)] == [b"%d" % i for i in range(900)]
+
+
 def test_drain_tells_what_it_still_held(bench: Bench) -> None:
     device = bench.device(zmq.PULL, zmq.PUSH, zmq.PUSH, front=ONE, back=ONE).start()
     source = bench.peer(zmq.PUSH, device.frontend, **ONE)
