@@ -18,6 +18,7 @@ from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
 FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LEVELS = ("error", "warning", "info")
 WITHOUT_EXAMPLE = {"ZT003", "ZT114", "ZT115", "ZT116"}
 """What no single text can show: it is about files."""
 
@@ -30,7 +31,9 @@ def examples(finding: Finding) -> list[tuple[str | None, str]]:
 
 def told(text: str, **abilities: object) -> Compilation:
     source = Source(textwrap.dedent(text), "example.ztopo", Path("/srv/example.ztopo"))
-    return compile(source, libzmq=Libzmq(**abilities), fragment=True)  # type: ignore[arg-type]  # fields of Libzmq
+    compilation = compile(source, libzmq=Libzmq(**abilities), fragment=True)  # type: ignore[arg-type]  # fields of Libzmq
+    assert all(d.severity in findings()[d.code].levels for d in compilation.diagnostics), "a level that the mark does not name"
+    return compilation
 
 
 def found(text: str, **abilities: object) -> list[Diagnostic]:
@@ -68,6 +71,7 @@ def test_a_finding_explains_itself(finding: Finding) -> None:
     assert re.fullmatch(r"[^A-Z.]\S*.*[^.]|[A-Z]{2,}.*[^.]", finding.title), "lower case, no period"
     assert re.search(r"[.:]$", "\n".join(lines).split("\n\n")[0]), "the explanation begins with a sentence"
     assert all(len(line.expandtabs()) <= 130 for line in lines)
+    assert finding.levels == tuple(sorted(set(finding.levels), key=LEVELS.index))
 
 
 def test_each_check_has_a_file_that_is_named_after_it() -> None:

@@ -11,23 +11,37 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Protocol, cast
 
-from topo.diagnostic import Diagnostic, Finding
+from topo.diagnostic import Diagnostic, Finding, Severity
 from topo.graph import Graph
+from topo.timing import Watch, unwatched
 from topo.zeromq.libzmq import Libzmq
 
 __all__ = ["Check", "check", "checks", "findings", "run"]
 
-Check = Callable[[Graph, Libzmq], Iterable[Diagnostic]]
+
+class Check(Protocol):
+    """A question to the graph."""
+
+    finding: Finding
+
+    def __call__(self, graph: Graph, libzmq: Libzmq, /) -> Iterable[Diagnostic]:
+        """Everything that there is to say."""
+        ...
+
 
 MODULES_WITH_FINDINGS = ("topo.syntax.mistakes", "topo.mistakes", "topo.run.mistakes")
 
 
-def check(code: str, title: str) -> Callable[[Callable[..., Iterable[Diagnostic]]], Check]:
+def check(
+    code: str, title: str, *levels: Severity, allowable: bool = True
+) -> Callable[[Callable[..., Iterable[Diagnostic]]], Check]:
     """Mark a check. It takes the graph, and the libzmq at hand as a second argument if it declares one.
 
-    Its docstring is what `ztopo explain` prints and what the tests run; see `topo.diagnostic.finding`.
+    `levels` are the severities that it gives, error if none is named. What is not `allowable` no comment in the text can
+    silence, because no plan can be made of it. The docstring is what `ztopo explain` prints and what the tests run; see
+    `topo.diagnostic.finding`.
     """
 
     def mark(ask: Callable[..., Iterable[Diagnostic]]) -> Check:
@@ -36,9 +50,10 @@ def check(code: str, title: str) -> Callable[[Callable[..., Iterable[Diagnostic]
         def question(graph: Graph, libzmq: Libzmq) -> Iterable[Diagnostic]:
             return ask(graph, libzmq) if takes_libzmq else ask(graph)
 
-        question.finding = Finding(code, title, ask.__doc__ or "")  # type: ignore[attr-defined]  # a mark, read below
+        known = Finding(code, title, ask.__doc__ or "", levels or ("error",), allowable)
+        question.finding = known  # type: ignore[attr-defined]  # a mark, read below
         question.__module__, question.__name__, question.__doc__ = ask.__module__, ask.__name__, ask.__doc__
-        return question
+        return cast(Check, question)
 
     return mark
 
@@ -69,6 +84,10 @@ def findings() -> dict[str, Finding]:
     return {m.finding.code: m.finding for m in sorted(marked, key=lambda m: str(m.finding.code))}
 
 
-def run(graph: Graph, libzmq: Libzmq) -> list[Diagnostic]:
-    """Ask every check."""
-    return [d for ask in checks() for d in ask(graph, libzmq)]
+def run(graph: Graph, libzmq: Libzmq, watch: Watch = unwatched) -> list[Diagnostic]:
+    """Ask every check. What several of them need to know is counted to the first that asks for it."""
+    found: list[Diagnostic] = []
+    for ask in checks():
+        with watch(f"{ask.finding.code}  {ask.finding.title}"):
+            found.extend(ask(graph, libzmq))
+    return found

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from topo import check, plan
+from topo import allow, check, plan
+from topo.allow import Allow
 from topo.diagnostic import Diagnostic, has_errors, in_order
 from topo.graph import Graph
 from topo.model import Model
@@ -22,6 +23,7 @@ from topo.source import Source, Span
 from topo.syntax import tree
 from topo.syntax.mistakes import not_a_text
 from topo.syntax.parse import parse
+from topo.timing import Watch, unwatched
 from topo.zeromq.libzmq import Libzmq, at_hand
 
 __all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "make_plan", "read"]
@@ -42,6 +44,10 @@ class Compilation(msgspec.Struct, frozen=True):
     tree: tree.File
     model: Model
     graph: Graph
+    silenced: tuple[Diagnostic, ...] = ()
+    """What the text allows, with its reasons."""
+    allows: tuple[Allow, ...] = ()
+    """What the text allows beyond that: findings about the host, which is not asked here."""
 
     @property
     def valid(self) -> bool:
@@ -56,15 +62,17 @@ def compile(
     *,
     fragment: bool = False,
     reader: Reader | None = None,
+    watch: Watch = unwatched,
 ) -> Compilation:
     """Everything that can be said about a text before launch.
 
     `params` are set from outside, as texts or Python values. `libzmq` is the one to judge by, pyzmq's if None. A
     `fragment` need not begin with the version of the language. `reader` reads the files that are used as modules, `read` if
-    None. Nothing is raised for what is wrong with the text.
+    None. `watch` sees how long each part takes. Nothing is raised for what is wrong with the text.
     """
-    file, said = parse(source, fragment=fragment)
-    return compile_tree(file, params, libzmq, said, reader)
+    with watch("parse"):
+        file, said = parse(source, fragment=fragment)
+    return compile_tree(file, params, libzmq, said, reader, watch)
 
 
 def compile_tree(
@@ -73,19 +81,28 @@ def compile_tree(
     libzmq: Libzmq | None = None,
     said: list[Diagnostic] | None = None,
     reader: Reader | None = None,
+    watch: Watch = unwatched,
 ) -> Compilation:
     """The same from a tree, for whoever has made one without a text."""
     modules = Modules(reader or read)
-    model, named = resolve(file, params, modules)
-    graph = Graph(model)
-    judged = check.run(graph, libzmq or at_hand())
-    diagnostics = [
-        *(said or ()),
-        *modules.said,
-        *named,
-        *_first_of_each(d for d in judged if not _follows_from(d, model.doubtful)),
-    ]
-    return Compilation(file.source, tuple(in_order(diagnostics)), file, model, graph)
+    with watch("resolve, and read the modules"):
+        model, named = resolve(file, params, modules)
+    with watch("find the links"):
+        graph = Graph(model)
+    found = check.run(graph, libzmq or at_hand(), watch)
+    with watch("put the findings in order"):
+        return _compilation(file, [*(said or ()), *modules.said, *named], found, model, graph, modules.files)
+
+
+def _compilation(
+    file: tree.File, before: list[Diagnostic], found: list[Diagnostic], model: Model, graph: Graph, modules: list[tree.File]
+) -> Compilation:
+    """What is said in the end, in order: `before` of the text itself, and of what was `found` in it what is not allowed."""
+    allows = [a for f in (file, *modules) for a in allow.find(f)]
+    judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, model.doubtful))], allows)
+    useless = () if has_errors(before) else allow.useless(judged.unused)  # what is wrong may hide what is allowed
+    diagnostics = in_order([*before, *judged.said, *allow.unreadable(allows), *useless])
+    return Compilation(file.source, tuple(diagnostics), file, model, graph, tuple(judged.silenced), tuple(judged.unused))
 
 
 def make_plan(compilation: Compilation) -> Plan:
@@ -126,6 +143,11 @@ class Modules:
         self.said: list[Diagnostic] = []
         self._reader = reader
         self._files: dict[Path, tree.File | str] = {}
+
+    @property
+    def files(self) -> list[tree.File]:
+        """The trees of those that could be read."""
+        return [file for file in self._files.values() if isinstance(file, tree.File)]
 
     def __call__(self, path: Path) -> tree.File | str:
         """The tree of a file, or why there is none."""

@@ -82,17 +82,24 @@ class Finding(msgspec.Struct, frozen=True):
     code: str
     title: str
     explanation: str
+    levels: tuple[Severity, ...] = ("error",)
+    """How grave it can be: an error cannot work, a warning usually bites, an info is worth knowing."""
+    allowable: bool = False
+    """Whether a comment `# ztopo: allow` can silence it."""
 
 
-def finding(code: str, title: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def finding(code: str, title: str, *levels: Severity) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Say that the decorated function makes the diagnostics of `code`; its docstring is the explanation of that code.
+
+    `levels` are the severities that these can have, error if none is named.
 
     The docstring is Markdown. A fenced block tagged `ztopo CODE` must give exactly that code, one tagged `ztopo` must
     give none: the tests run them.
     """
 
     def mark(make: Callable[P, T]) -> Callable[P, T]:
-        make.finding = Finding(code, title, make.__doc__ or "")  # type: ignore[attr-defined]  # a mark, read by check.py
+        known = Finding(code, title, make.__doc__ or "", levels or ("error",))
+        make.finding = known  # type: ignore[attr-defined]  # a mark, read by check.py
         return make
 
     return mark

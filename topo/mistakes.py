@@ -8,6 +8,7 @@ from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding
 from topo.source import Span
 
 __all__ = [
+    "bad_allow",
     "bad_param_value",
     "bad_replica",
     "cannot_stand_here",
@@ -20,6 +21,7 @@ __all__ = [
     "unknown_name",
     "unknown_param",
     "unknown_type",
+    "useless_allow",
 ]
 
 
@@ -296,6 +298,67 @@ def unreadable_value(span: Span, path: str, why: str) -> Diagnostic:
     ```
     """
     return Diagnostic(code="ZT116", message=f"the value of a file that {why}", labels=(Label(span, path),))
+
+
+@finding("ZT117", "an allow that cannot be obeyed", "warning")
+def bad_allow(span: Span, why: str) -> Diagnostic:
+    """A comment `# ztopo: allow CODE "reason"` silences one finding, which the reader of the file is told the reason for.
+
+    It stands behind a statement, or in the line above it. It names a code that there is, and says why.
+
+    ```ztopo ZT117
+    app jobs: PUSH bind tcp://*:5555  # ztopo: allow ZT302
+    ```
+
+    ```ztopo
+    app work: PULL connect tcp://127.0.0.1:5555  # ztopo: allow ZT302 "the scanner, which is started by hand"
+    ```
+
+    What cannot be read, or is not what its option takes, cannot be allowed: nothing could be made of it.
+    """
+    return Diagnostic(
+        code="ZT117",
+        message="this comment allows nothing",
+        severity="warning",
+        labels=(Label(span, why),),
+        notes=("`ztopo explain` lists the codes",),
+    )
+
+
+@finding("ZT118", "an allow that silences nothing", "warning")
+def useless_allow(span: Span, code: str, has_statement: bool) -> Diagnostic:
+    """A comment `# ztopo: allow CODE "reason"` silences one finding of that code whose place is in its statement.
+
+    The one that it stands behind is its statement, or the one in the line below. Where there is no such finding any more, the
+    comment says what is not so, and would hide the next one that comes.
+
+    ```ztopo ZT118
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs  # ztopo: allow ZT302 "the scanner, which is started by hand"
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+    """
+    return Diagnostic(
+        code="ZT118",
+        message=f"nothing is found here that `allow {code}` could silence",
+        severity="warning",
+        labels=(Label(span, "" if has_statement else "no statement stands here"),),
+        fix=Fix("take it out", (Edit(_with_blanks(span), ""),), safe=True),
+    )
+
+
+def _with_blanks(span: Span) -> Span:
+    """A comment, and the blanks in front of it; where nothing else stands in its line, the whole line."""
+    source, line = span.source, span.position.line
+    begin = source.starts[line - 1]
+    before = source.text[begin : span.start].rstrip(" \t")
+    if before or line == len(source.starts):
+        return Span(source, begin + len(before), span.end)
+    return Span(source, begin, source.starts[line])
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -257,8 +257,8 @@ def _socket(graph: Graph, socket: Socket, ours: Iterable[str]) -> SocketPlan:
 def _options(socket: Socket) -> Iterator[OptionPlan]:
     """The options as libzmq takes them. A routing id that the program chooses is left to the program."""
     for option in socket.options:
-        if option.name == "prefix" and socket.role == "monitor":
-            continue
+        if option.name == "prefix":
+            continue  # the device's, not libzmq's
         for name in ("sndhwm", "rcvhwm") if option.name == "hwm" else (option.name,):
             row = OPTIONS[name]
             for value in option.values:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import BAD, BROKER, GOOD, ROOT, Ztopo
+from topo.check import checks
 
 WARNING = "ztopo 1\napp seen: PULL connect tcp://127.0.0.1:5999\n"
 
@@ -111,6 +112,25 @@ def test_one_file_that_cannot_be_read_does_not_hide_the_others(ztopo: Ztopo, wri
     assert json.loads(ztopo("check", "--format", "json", "missing.ztopo").stdout) == {"format_version": 1, "diagnostics": []}
 
 
+def test_what_is_allowed_is_counted(ztopo: Ztopo, tmp_path: Path) -> None:
+    (tmp_path / "x.ztopo").write_text(f'{WARNING.rstrip()}  # ztopo: allow ZT302 "started by hand"\n')
+    done = ztopo("check", "-W")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "x.ztopo: ok (0 devices, 1 app, 0 links, 1 allowed)\n"
+
+
+def test_timings_show_every_phase_and_every_check(ztopo: Ztopo, tmp_path: Path) -> None:
+    (tmp_path / "x.ztopo").write_text(BROKER)
+    done = ztopo("check", "--timings")
+    assert (done.returncode, done.stdout) == (0, "")
+    rows = re.findall(r"^ +[\d.]+ ms +([\d.]+) %  (.+)$", done.stderr, re.MULTILINE)
+    named = [name for _, name in rows]
+    assert {"read", "parse", "all checks", "in all"} <= set(named)
+    assert {name[:5] for name in named if name.startswith("ZT")} == {c.finding.code for c in checks()}
+    shares = {name: float(share) for share, name in rows}
+    assert sum(s for n, s in shares.items() if not n.startswith("ZT") and n != "in all") == pytest.approx(shares["in all"], abs=1)
+
+
 # explain
 
 
@@ -132,7 +152,8 @@ def test_every_code_can_be_explained(ztopo: Ztopo) -> None:
 
     catalogue = ztopo("explain")
     assert catalogue.returncode == 0
-    assert re.findall(r"^  (ZT\d+)  ", catalogue.stdout, re.MULTILINE) == list(findings())
+    listed = re.findall(r"^  (ZT\d+)  (error|warning|info)((?:, [a-z]+)*)  +\S", catalogue.stdout, re.MULTILINE)
+    assert [(code, first + more) for code, first, more in listed] == [(c, ", ".join(f.levels)) for c, f in findings().items()]
     for found in findings().values():
         text = render(found, Style(width=80))
         prose = [line for line in text.splitlines() if not line.startswith("    ")]

@@ -10,7 +10,7 @@ from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 
 
-@check("ZT113", "a command that cannot be split into words")
+@check("ZT113", "a command that cannot be split into words", allowable=False)
 def command_not_split(graph: Graph) -> Iterator[Diagnostic]:
     r"""A command is split into words as a shell does it, and run without a shell.
 

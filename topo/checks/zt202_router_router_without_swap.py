@@ -11,7 +11,7 @@ from topo.model import Device, Socket
 from topo.source import Span
 
 
-@check("ZT202", "ROUTER on both sides without swap")
+@check("ZT202", "ROUTER on both sides without swap", "error", "warning")
 def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
     """A ROUTER puts the sender's id in front of what it receives, and sends to whom stands in front.
 

@@ -10,7 +10,7 @@ from topo.graph import Graph
 from topo.zeromq.options import known
 
 
-@check("ZT208", "a SUB without a subscription")
+@check("ZT208", "a SUB without a subscription", "error", "warning")
 def sub_without_subscription(graph: Graph) -> Iterator[Diagnostic]:
     """A SUB receives only what it has subscribed to, and in the beginning that is nothing.
 

@@ -13,7 +13,7 @@ from topo.zeromq.sockets import SOCKETS
 EXTENDED = {"PUB": "XPUB", "SUB": "XSUB"}
 
 
-@check("ZT209", "only one side of a device can pass on subscriptions")
+@check("ZT209", "only one side of a device can pass on subscriptions", "error", "warning")
 def one_side_extended(graph: Graph) -> Iterator[Diagnostic]:
     """Subscriptions go against the messages: an XPUB reads them, and an XSUB sends them on to the publishers.
 

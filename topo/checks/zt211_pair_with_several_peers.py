@@ -11,7 +11,7 @@ from topo.model import Socket
 from topo.zeromq.sockets import SOCKETS, with_article
 
 
-@check("ZT211", "a PAIR with several peers")
+@check("ZT211", "a PAIR with several peers", "error", "warning")
 def pair_with_several_peers(graph: Graph) -> Iterator[Diagnostic]:
     """A PAIR talks to one peer. The handshake with a second one succeeds, and then nothing is sent to it or taken from it.
 

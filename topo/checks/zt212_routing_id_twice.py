@@ -11,7 +11,7 @@ from topo.model import Socket, Value
 from topo.source import Span
 
 
-@check("ZT212", "two peers of a ROUTER with one routing_id")
+@check("ZT212", "two peers of a ROUTER with one routing_id", "error", "warning")
 def routing_id_twice(graph: Graph) -> Iterator[Diagnostic]:
     """A ROUTER knows its peers by their routing ids, and takes each id once.
 

@@ -11,7 +11,7 @@ from topo.model import Connect, Socket
 from topo.zeromq.transports import is_local
 
 
-@check("ZT302", "a connect to nothing")
+@check("ZT302", "a connect to nothing", "error", "warning")
 def connect_to_nothing(graph: Graph) -> Iterator[Diagnostic]:
     """A connect succeeds whether or not somebody is there, and is tried again for ever. What is sent waits, or is lost.
 

@@ -9,7 +9,7 @@ from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 
 
-@check("ZT306", "an endpoint that cannot be read")
+@check("ZT306", "an endpoint that cannot be read", "error", "warning")
 def malformed_endpoint(graph: Graph) -> Iterator[Diagnostic]:
     """An endpoint is a transport, `://`, and an address as that transport has it.
 

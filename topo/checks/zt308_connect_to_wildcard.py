@@ -9,7 +9,7 @@ from topo.diagnostic import Diagnostic, Edit, Fix, Label
 from topo.graph import Graph, Written
 
 
-@check("ZT308", "a connect to a wildcard")
+@check("ZT308", "a connect to a wildcard", "error", "warning")
 def connect_to_wildcard(graph: Graph) -> Iterator[Diagnostic]:
     """A wildcard is for binding: all addresses of the host, a port or a path that the system chooses. No peer lives there.
 

@@ -11,7 +11,7 @@ from topo.model import Option
 from topo.zeromq.options import ALIASES, OPTIONS, PSEUDO, known
 
 
-@check("ZT501", "an option that there is not")
+@check("ZT501", "an option that there is not", allowable=False)
 def unknown_option(graph: Graph) -> Iterator[Diagnostic]:
     """Options have libzmq's names, in lower case. Two words of ours stand beside them: `hwm` for both directions, and a
     monitor's `prefix`.

@@ -23,7 +23,7 @@ EXAMPLES = {
 }
 
 
-@check("ZT502", "an option with a value of the wrong kind")
+@check("ZT502", "an option with a value of the wrong kind", allowable=False)
 def wrong_kind_of_value(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     """Each option takes one kind of value: a number, true or false, a duration, a size, or a text.
 

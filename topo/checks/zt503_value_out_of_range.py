@@ -13,7 +13,7 @@ from topo.zeromq.libzmq import Libzmq
 from topo.zeromq.options import INT_MAX, fits, in_range, known, lacking
 
 
-@check("ZT503", "an option with a value out of range")
+@check("ZT503", "an option with a value out of range", allowable=False)
 def value_out_of_range(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     """Libzmq refuses a value out of range with "Invalid argument", and the socket cannot be made.
 

@@ -14,7 +14,7 @@ from topo.zeromq.options import known, lacking
 from topo.zeromq.sockets import with_article
 
 
-@check("ZT504", "an option that is not for this socket")
+@check("ZT504", "an option that is not for this socket", "error", "warning")
 def option_not_for_type(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     """Many options are for certain socket types, and libzmq refuses them on any other with "Invalid argument".
 

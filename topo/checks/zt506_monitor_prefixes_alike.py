@@ -9,7 +9,7 @@ from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 
 
-@check("ZT506", "monitor prefixes that cannot be told apart")
+@check("ZT506", "monitor prefixes that cannot be told apart", "warning")
 def monitor_prefixes_alike(graph: Graph) -> Iterator[Diagnostic]:
     """The prefix of a copy says from which side the message came, and subscribers choose by it.
 

@@ -11,7 +11,7 @@ from topo.model import Option
 from topo.zeromq.options import known
 
 
-@check("ZT507", "an option given twice")
+@check("ZT507", "an option given twice", "warning")
 def option_twice(graph: Graph) -> Iterator[Diagnostic]:
     """Options are set one after the other, and of two for the same thing the last one counts.
 

@@ -26,9 +26,16 @@ aliases = ("validate",)
 @click.option(
     "--format", type=click.Choice(formats("findings")), default="full", show_default=True, help="How findings are written."
 )
+@click.option("--timings", is_flag=True, help="Say on standard error how long each phase and each check took.")
 @color_option
 def command(
-    files: tuple[str, ...], params: dict[str, str], fail_on_warning: bool, verbose: bool, format: str, color: str
+    files: tuple[str, ...],
+    params: dict[str, str],
+    fail_on_warning: bool,
+    verbose: bool,
+    format: str,
+    timings: bool,
+    color: str,
 ) -> Exit:
     """Say everything that can be said before launch (also: validate).
 
@@ -36,13 +43,16 @@ def command(
     """
     from topo.compile import compile as compile_source
     from topo.diagnostic import Diagnostic
+    from topo.timing import Timings
 
+    watch = Timings()
     found: list[Diagnostic] = []
     good: list[Compilation] = []
     unreadable = False
     for file in dict.fromkeys(files):
         try:
-            source = source_of(file)
+            with watch("read"):
+                source = source_of(file)
         except Refusal as refusal:
             say(f"error: {refusal.format_message()}")
             unreadable = True
@@ -50,15 +60,18 @@ def command(
         if isinstance(source, Diagnostic):
             found.append(source)
             continue
-        compilation = compile_source(source, params)
+        compilation = compile_source(source, params, watch=watch)
         said = [d for d in compilation.diagnostics if verbose or d.severity != "info"]
         found.extend(said)
-        if not said:
+        if all(d.severity == "info" for d in said):
             good.append(compilation)
     if found or format == "json":
-        out(import_module(f"topo.render.findings_{format}").render(found, style_for(sys.stdout, color)))
+        with watch("write the findings"):
+            out(import_module(f"topo.render.findings_{format}").render(found, style_for(sys.stdout, color)))
     if format == "full":
         _sum_up(found, good)
+    if timings:
+        say(import_module("topo.render.timings").render(watch.spent, style_for(sys.stderr, color)))
     if unreadable:
         return Exit.USAGE
     failing = {"error", "warning"} if fail_on_warning else {"error"}
@@ -76,6 +89,7 @@ def _sum_up(found: Sequence[Diagnostic], good: Sequence[Compilation]) -> None:
             plural(len(graph.model.devices), "device"),
             plural(len(graph.model.apps), "app"),
             plural(len(graph.links), "link"),
+            *([f"{len(compilation.silenced)} allowed"] if compilation.silenced else []),
         )
         say(f"{compilation.source.name}: ok ({', '.join(counts)})")
     kinds = [plural(n, kind) for kind in ("error", "warning", "info") if (n := sum(d.severity == kind for d in found))]

@@ -15,7 +15,7 @@ from topo.cli import Exit, Refusal, color_option, out, style_for
 def command(code: str | None, color: str) -> Exit:
     """Explain a finding, with a wrong and a right example.
 
-    CODE is what stands in brackets behind error or warning, as ZT201. Without it all codes are listed.
+    CODE is what stands in brackets behind error or warning, as ZT201. Without it all codes are listed, with how grave each can be.
     """
     from topo.check import findings
     from topo.diagnostic import did_you_mean

@@ -15,9 +15,11 @@ from topo.diagnostic import Finding
 from topo.render import Style
 from topo.text import clean, wrap
 
-__all__ = ["catalogue", "render"]
+__all__ = ["catalogue", "families", "render"]
 
 WIDEST = 80
+LEVELS = len("error, warning")
+"""How wide the column of the levels is."""
 FAMILIES = {
     "0": "Syntax",
     "1": "Names",
@@ -25,6 +27,7 @@ FAMILIES = {
     "3": "Endpoints",
     "4": "The topology as a whole",
     "5": "Options",
+    "6": "The host",
     "9": "Run time",
 }
 ITEM = re.compile(r"([-*]|\d+\.) ")
@@ -33,15 +36,22 @@ WORD = re.compile(r"(ztopo|topology|param|device|app|process|in|out|monitor|sock
 
 
 def catalogue(findings: Iterable[Finding], style: Style) -> str:
-    """All codes with their titles, by family."""
+    """All codes with their levels and titles, by family."""
     lines = []
-    for digit, family in groupby(findings, key=lambda f: f.code[2:3]):
-        lines += ["", style.paint(FAMILIES.get(digit, "Others"), "bold"), ""]
+    for name, family in families(findings):
+        lines += ["", style.paint(name, "bold"), ""]
         for found in family:
-            title = wrap(found.title, WIDEST - 10)
-            lines.append(f"  {style.paint(found.code, 'cyan')}  {title[0]}")
-            lines.extend(" " * 9 + line for line in title[1:])
+            title = wrap(found.title, WIDEST - LEVELS - 11)
+            levels = ", ".join(found.levels)
+            lines.append(f"  {style.paint(found.code, 'cyan')}  {levels:{LEVELS}}  {title[0]}")
+            lines.extend(" " * (LEVELS + 11) + line for line in title[1:])
     return "\n".join(lines[1:]) + "\n"
+
+
+def families(findings: Iterable[Finding]) -> Iterator[tuple[str, list[Finding]]]:
+    """The findings by family, each with its name; they come in the order of their codes."""
+    for digit, family in groupby(findings, key=lambda f: f.code[2:3]):
+        yield FAMILIES.get(digit, "Others"), list(family)
 
 
 def render(finding: Finding, style: Style) -> str:

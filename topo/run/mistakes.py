@@ -169,7 +169,7 @@ def _command_advice(refused: Refused, app: AppPlan) -> tuple[str, ...]:
     return (f"commands run in {app.folder}",)
 
 
-@finding("ZT907", "something took too long")
+@finding("ZT907", "something took too long", "error", "warning")
 def took_too_long(places: Places, what: str, at: Sequence[Place], *, warning: bool, notes: tuple[str, ...] = ()) -> Diagnostic:
     """Devices have half a minute to bind and to connect, and whatever is asked to end has some seconds for it.
 
