@@ -296,7 +296,7 @@ def test_an_interrupt_ends_with_130(tmp_path: Path) -> None:
 def test_a_mistake_of_our_own_asks_for_a_report(write: Path) -> None:
     code = (
         "import topo.compile, topo.cli, sys\n"
-        "def broken(*_): raise RuntimeError('this is broken')\n"
+        "def broken(*_, **__): raise RuntimeError('this is broken')\n"
         "topo.compile.compile = broken\n"
         "sys.argv = ['ztopo', 'check', 'good.ztopo']\n"
         "topo.cli.main()\n"
