@@ -75,7 +75,7 @@ def test_without_a_verb_it_shows_the_help(ztopo: Ztopo) -> None:
         (("./none.ztopo",), "to start a file, write `ztopo up ./none.ztopo`"),
         (("check", "--fromat", "json"), "'--format'?"),
         (("--nonsense",), "No such option"),
-        (("check", "--format", "xml"), "is not one of 'concise', 'full', 'json'"),
+        (("check", "--format", "xml"), "is not one of 'concise', 'full', 'github', 'json', 'sarif'"),
         (("check", "--set", "port"), "'port' is not of the form name=value"),
         (("check", "--set", "=5"), "not of the form name=value"),
         (("check", "--color", "blue"), "is not one of 'auto', 'always', 'never'"),

@@ -35,6 +35,7 @@ __all__ = [
     "main",
     "out",
     "output_option",
+    "replace",
     "report",
     "say",
     "set_option",
@@ -93,6 +94,17 @@ def write_data(text: str, path: str | None) -> None:
             file.write(text)
     except OSError as error:
         raise Refusal(f"cannot write {path}: {error.strerror}") from error
+
+
+def replace(source: Source, text: str) -> None:
+    """Give a file another text: at once, and it stays the file that it was."""
+    from topo.rewrite import rewrite
+
+    assert source.path is not None
+    try:
+        rewrite(source.path, text)
+    except OSError as error:
+        raise Refusal(f"cannot write {source.name}: {error.strerror}") from error
 
 
 def _write(stream: TextIO | None, text: str) -> None:

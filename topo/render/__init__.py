@@ -13,13 +13,19 @@ import msgspec
 
 from topo.source import Span
 
-__all__ = ["FORMAT_VERSION", "LONGEST", "Style", "place", "plural", "shown_bytes", "to_json"]
+__all__ = ["FORMAT_VERSION", "LONGEST", "Style", "last_line", "lines", "place", "plural", "shown_bytes", "to_json"]
 
 FORMAT_VERSION = 1
 """Of every JSON document that ztopo writes. Nothing that scripts read changes without it."""
 
 LONGEST = 500
 """The most cells of a message; the middle of a longer one, which can only quote something absurd, is left out."""
+
+MOST_LINES = 10
+"""The most lines of a text that a document repeats for one place."""
+
+WIDEST_LINE = 1000
+"""The most characters of a line that a document repeats."""
 
 CODES = {
     "bold": "1",
@@ -61,6 +67,24 @@ def place(span: Span) -> dict[str, Any]:
 def _point(span: Span, offset: int) -> dict[str, int]:
     line, column = span.source.position(offset)
     return {"line": line, "column": column, "offset": offset}
+
+
+def last_line(span: Span) -> int:
+    """The line of the last character."""
+    return span.source.position(max(span.start, span.end - 1)).line
+
+
+def lines(span: Span) -> list[dict[str, Any]]:
+    """The lines that a place is in, for JSON: the first of them if it has very many, and of a very long one what is around it."""
+    first = span.position.line
+    return [_line(span, number) for number in range(first, min(last_line(span), first + MOST_LINES - 1) + 1)]
+
+
+def _line(span: Span, number: int) -> dict[str, Any]:
+    text = span.source.line(number)
+    marked = span.position.column if number == span.position.line else 1
+    column = 1 if len(text) <= WIDEST_LINE else max(1, min(marked - WIDEST_LINE // 4, len(text) - WIDEST_LINE + 1))
+    return {"line": number, "column": column, "text": text[column - 1 : column - 1 + WIDEST_LINE]}
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -21,8 +21,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
-from topo.render import LONGEST, Style
-from topo.source import Source, Span
+from topo.render import LONGEST, Style, last_line
+from topo.source import Source
 from topo.text import clean, cut, width, wrap
 
 __all__ = ["render"]
@@ -65,12 +65,7 @@ def _gutter(diagnostic: Diagnostic) -> int:
     """How wide the widest line number is."""
     spans = [label.span for label in diagnostic.labels]
     spans += [edit.span for edit in diagnostic.fix.edits] if diagnostic.fix else []
-    return max((len(str(_last_line(span))) for span in spans), default=1)
-
-
-def _last_line(span: Span) -> int:
-    """The line of the last character."""
-    return span.source.position(max(span.start, span.end - 1)).line
+    return max((len(str(last_line(span))) for span in spans), default=1)
 
 
 def _remark(word: str, text: str, gutter: int, style: Style) -> Iterator[str]:
@@ -138,7 +133,7 @@ def _lay_out(line: str) -> Line:
 
 def _marks(source: Source, label: Label, *, primary: bool) -> Iterator[tuple[int, Mark]]:
     span = label.span
-    first, last = span.position.line, _last_line(span)
+    first, last = span.position.line, last_line(span)
     text = clean(label.text).strip()
     if first == last:
         yield first, _mark(source, first, span.start, span.end, text, primary)

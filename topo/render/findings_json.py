@@ -1,4 +1,4 @@
-"""Findings as one JSON document. This form is final: what is there keeps its meaning as long as `format_version` is 1.
+"""Findings as one JSON document. What is there keeps its meaning as long as `format_version` is 1; more may come beside it.
 
     {
       "format_version": 1,
@@ -12,7 +12,8 @@
               "file": "example.ztopo",              as it was named
               "start": {"line": 2, "column": 23, "offset": 55},
               "end": {"line": 2, "column": 27, "offset": 59},
-              "text": "this link carries nothing, silently"
+              "text": "this link carries nothing, silently",
+              "lines": [{"line": 2, "column": 1, "text": "app seen: SUB  connect jobs { subscribe \\"\\" }"}]
             }
           ],
           "notes": ["a PUSH talks only to a PULL"],
@@ -26,7 +27,9 @@
     }
 
 Lines and columns count from 1, offsets from 0, all three in code points; `end` is the place just after the last character.
-A finding without a place, as for a file that cannot be read, has no labels. The order is that of files and places.
+`lines` are those of the text that a place is in, without their ends: at most the first ten, and of one that is longer than 1,000
+characters so many, from `column` on. A finding without a place, as for a file that cannot be read, has no labels. The order is
+that of files and places. `findings.schema.json` beside this file is the JSON Schema of it.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from topo.diagnostic import Diagnostic, Fix
-from topo.render import Style, place, to_json
+from topo.render import Style, lines, place, to_json
 
 __all__ = ["render"]
 
@@ -50,7 +53,7 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
-        "labels": [place(label.span) | {"text": label.text} for label in diagnostic.labels],
+        "labels": [place(label.span) | {"text": label.text, "lines": lines(label.span)} for label in diagnostic.labels],
         "notes": list(diagnostic.notes),
         "fix": _fix(diagnostic.fix) if diagnostic.fix else None,
     }
