@@ -73,7 +73,7 @@ class Source:
         return self.text[start:end].rstrip("\r\n")
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A range of a source: offsets of its first character and of the one after its last."""
 
     source: Source

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lark import Lark, Token
 
@@ -35,13 +35,19 @@ def cache_folder() -> Path | None:
     return folder if private and os.access(folder, os.W_OK) else None
 
 
-def load(name: str, transformer: Any, callbacks: Mapping[str, Callable[[Token], Token]] | None = None) -> Lark:
-    """A parser for the grammar `name` whose trees are made by `transformer` as it goes."""
+def load(
+    name: str,
+    transformer: Any,
+    callbacks: Mapping[str, Callable[[Token], Token]] | None = None,
+    starts: Sequence[str] = ("start",),
+) -> Lark:
+    """A parser for the grammar `name` that can begin with any rule of `starts`; `transformer` makes the trees as it goes."""
     import lark
 
     folder = cache_folder()
     return lark.Lark(
         text(name),
+        start=list(starts),
         parser="lalr",
         lexer="basic",
         maybe_placeholders=True,

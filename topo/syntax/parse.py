@@ -1,7 +1,8 @@
 """From text to tree.
 
-Lark's LALR parser with the basic lexer makes the tree as it reads; `Build` has a method per rule. Comments leave the tree;
-those that begin with `##` come back as the `doc` of the declaration that follows them.
+`Build` has a method per rule, which makes a node of the tree when Lark has read it. Right texts are read by their shapes
+(`topo/syntax/shapes.py`), wrong ones token by token (`topo/syntax/recover.py`). Comments leave the tree; those that begin with `##`
+come back as the `doc` of the declaration that follows them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from threading import RLock
 from typing import Any
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput
 
 from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
 from topo.syntax import mistakes, tree
+from topo.syntax.docs import Docs
 from topo.syntax.grammar import load
 from topo.syntax.recover import recover
+from topo.syntax.shapes import STARTS, Misfit, Shapes
 
 __all__ = ["parse", "tokens"]
 
@@ -47,15 +49,13 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
     is read again in a way that recovers from them.
     """
     with _one_at_a_time, _collector_paused():
-        build, parser = _parser()
+        build, parser, shapes = _parser()
         build.begin(source)
         said: list[Diagnostic] = []
         try:
             try:
-                statements: Any = parser.parse(source.text)  # what `Build.start` made
-                file = tree.File(source, statements)
-            except UnexpectedInput:
-                build.begin(source)
+                file = tree.File(source, shapes.read(source))
+            except Misfit:
                 file, said = recover(source, parser)
         except TooDeep as deep:
             file = _nothing_of(source)
@@ -74,7 +74,7 @@ def tokens(source: Source) -> list[Token]:
     Raises lark.exceptions.UnexpectedCharacters where no token begins.
     """
     with _one_at_a_time:
-        build, parser = _parser()
+        build, parser, _ = _parser()
         build.begin(source)
         try:
             return sorted([*parser.lex(source.text), *build.comments], key=lambda t: t.start_pos or 0)
@@ -116,19 +116,22 @@ def _collector_paused() -> Iterator[None]:
 
 
 class Build(Transformer[Token, Any]):
-    """Makes the tree, rule by rule. Between `begin` and `end` it belongs to one source."""
+    """Makes the tree, rule by rule. Between `begin` and `end` it belongs to one source.
+
+    What a method makes of tokens depends on their kinds; their texts and places it only passes on. `Shapes` relies on that.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.source = Source("")
-        self.docs: dict[int, str] = {}
+        self.docs = Docs()
         self.comments: list[Token] = []
         self.depth = 0
 
     def begin(self, source: Source) -> None:
         """Start with a source."""
         self.source = source
-        self.docs = {}
+        self.docs = Docs()
         self.comments = []
         self.depth = 0
 
@@ -139,8 +142,7 @@ class Build(Transformer[Token, Any]):
     def comment(self, token: Token) -> Token:
         """See a comment go by, and keep it."""
         self.comments.append(token)
-        if token.startswith("##"):
-            self.docs[token.line or 0] = token[2:].strip()
+        self.docs.note(token.line or 0, token)
         return token
 
     def opening(self, token: Token) -> Token:
@@ -157,15 +159,7 @@ class Build(Transformer[Token, Any]):
 
     def doc(self, first: Token) -> str:
         """The doc comment that ends on the line above."""
-        docs = self.docs
-        line = (first.line or 0) - 1
-        if line not in docs:
-            return ""
-        lines = []
-        while line in docs:
-            lines.append(docs.pop(line))
-            line -= 1
-        return "\n".join(reversed(lines))
+        return self.docs.take(first.line or 0)
 
     # Places
 
@@ -326,16 +320,14 @@ def _spec_parts(spec: tree.SocketSpec) -> list[tree.Name | tree.Clause]:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> tuple[Build, Lark]:
+def _parser() -> tuple[Build, Lark, Shapes]:
     build = Build()
-    return build, load(
-        "ztopo.lark",
-        build,
-        {
-            "COMMENT": build.comment,
-            "LBRACE": build.opening,
-            "RBRACE": build.closing,
-            "LPAR": build.opening,
-            "RPAR": build.closing,
-        },
-    )
+    callbacks = {
+        "COMMENT": build.comment,
+        "LBRACE": build.opening,
+        "RBRACE": build.closing,
+        "LPAR": build.opening,
+        "RPAR": build.closing,
+    }
+    lark = load("ztopo.lark", build, callbacks, STARTS)
+    return build, lark, Shapes(lark)

@@ -54,7 +54,7 @@ class _Reading:
         self.lost: set[str] = set()
         self.at_characters: list[int] = []
         self.tokens = [*self._tokens(parser), Token("$END", "", len(source.text), end_pos=len(source.text))]
-        self.parser: Any = parser.parse_interactive("")  # an InteractiveParser, whose methods have no types
+        self.parser: Any = parser.parse_interactive("", start="start")  # an InteractiveParser, whose methods have no types
         self.begins: list[tuple[int, Any]] = [(0, self._state())]
         """For each open block, the text's own first: where its present statement begins, and the parser's state there."""
         self.opened: list[Token] = []
