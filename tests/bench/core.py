@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,9 @@ import zmq
 from rich.console import Console
 from rich.table import Table
 from zmq.backend.cython import _zmq
+
+from tests.bench import write_json
+from tests.bench.device import capture_of
 
 HERE = Path(__file__).parent
 
@@ -52,22 +54,24 @@ class Figures:
     share: float = 0.0
 
 
+TRANSPORTS = ("ipc", "tcp", "inproc")
+SIZES = {16: "16 B", 256: "256 B", 1024: "1 KiB", 65536: "64 KiB", 1048576: "1 MiB"}
+PATTERNS = {
+    "stream": (("PULL", "PUSH"), ("push", "pull"), 0),
+    "publish": (("XSUB", "XPUB"), ("pub", "sub"), 0),
+    "requests window 1": (("ROUTER", "DEALER"), ("ask", "answer"), 1),
+    "requests window 500": (("ROUTER", "DEALER"), ("ask", "answer"), 500),
+}
 CASES = [
-    *(
-        Case(f"stream {t} {n} B", ("PULL", "PUSH"), ("push", "pull"), t, n)
-        for t in ("ipc", "tcp")
-        for n in (16, 256, 1024, 65536, 1048576)
-    ),
-    *(Case(f"stream {t} 16 B, listened to", ("PULL", "PUSH"), ("push", "pull"), t, 16, listened=True) for t in ("ipc",)),
-    *(Case(f"publish {t} {n} B", ("XSUB", "XPUB"), ("pub", "sub"), t, n) for t in ("ipc", "tcp") for n in (16, 1024)),
-    *(
-        Case(f"requests {t} {n} B, window {w}", ("ROUTER", "DEALER"), ("ask", "answer"), t, n, w)
-        for t in ("ipc", "tcp")
-        for w in (1, 500)
-        for n in (16, 1024)
-    ),
+    Case(f"{pattern} {transport} {shown}" + ", listened to" * listened, types, roles, transport, size, window, listened)
+    for pattern, (types, roles, window) in PATTERNS.items()
+    for transport in TRANSPORTS
+    for size, shown in SIZES.items()
+    for listened in (False, True)
 ]
 CORES = ("ztopo", "plain", "pyzmq", "libzmq", "direct")
+MOST_BYTES = 1_000_000_000
+"""So many bytes go through in a run at most: what is listened to may all wait in memory."""
 
 
 class Load:
@@ -102,14 +106,22 @@ def cpu_of(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def measure(core: str, case: Case, messages: int, load: Path, folder: Path) -> Figures:
+def measure(core: str, case: Case, messages: int, load: Path) -> Figures:
     """Run one case once."""
+    if case.transport == "inproc":
+        command = [sys.executable, "-m", "tests.bench.inside", str(load.with_suffix(".so")), str(_libzmq()), core]
+        done = subprocess.run([*command, json.dumps(asdict(case)), str(messages)], check=True, capture_output=True, text=True)
+        return Figures(**json.loads(done.stdout))
+    with tempfile.TemporaryDirectory() as folder:
+        return _measure_between_processes(core, case, messages, load, Path(folder))
+
+
+def _measure_between_processes(core: str, case: Case, messages: int, load: Path, folder: Path) -> Figures:
     endpoints = [f"ipc://{folder}/{name}" if case.transport == "ipc" else f"tcp://127.0.0.1:{_free_port()}" for name in "fbm"]
     with ExitStack() as stack:
         device = None
         if core != "direct":
-            capture = "XPUB" if core in ("ztopo", "plain", "python") else "PUB"
-            command = [sys.executable, "-m", "tests.bench.device", core, *case.types, capture, *endpoints]
+            command = [sys.executable, "-m", "tests.bench.device", core, *case.types, capture_of(core), *endpoints]
             device = Load(stack, command)
         library = str(_libzmq())
 
@@ -127,13 +139,14 @@ def measure(core: str, case: Case, messages: int, load: Path, folder: Path) -> F
         begin = cpu_of(device.process.pid) if device else 0.0
         near.start()
         if case.window:
-            _, seconds, _busy, p50, p99 = near.result()
-            cpu = (cpu_of(device.process.pid) - begin if device else 0.0) / messages
-            return Figures(messages / seconds, cpu, p50, p99)
-        _, seconds, far_busy = far.result()
-        cpu = cpu_of(device.process.pid) - begin if device else far_busy + near.result()[2]
+            _, seconds, busy, p50, p99 = near.result()
+            far_busy = far.result()[2]
+        else:
+            _, seconds, far_busy, p50, p99 = far.result()
+            busy = near.result()[2]
+        cpu = cpu_of(device.process.pid) - begin if device else busy + far_busy
         share = listener.result()[0] / messages if listener else 0.0
-        return Figures(messages / seconds, cpu / messages, share=share)
+        return Figures(messages / seconds, cpu / messages, p50, p99, share)
 
 
 def _free_port() -> int:
@@ -151,18 +164,19 @@ def _libzmq() -> Path:
 
 @contextmanager
 def compiled() -> Iterator[Path]:
-    """The load generator, compiled into a folder that goes away."""
+    """The load generator, compiled into a folder that goes away: a program, and beside it a library, `load.so`."""
     with tempfile.TemporaryDirectory() as folder:
         load = Path(folder) / "load"
         compiler = shutil.which("cc") or sys.exit("a C compiler is needed")
-        subprocess.run([compiler, "-O2", "-o", load, HERE / "load.c", "-ldl"], check=True)
+        for flags in (["-o", load], ["-fPIC", "-shared", "-o", load.with_suffix(".so")]):
+            subprocess.run([compiler, "-O2", HERE / "load.c", *flags, "-ldl"], check=True)
         yield load
 
 
 def messages_for(case: Case, scale: float) -> int:
     """So many that a run takes about a second."""
     count = 20_000 if case.window == 1 else 150_000 if case.window else 1_000_000 if case.size < 1024 else 300_000
-    return max(200, int(scale * min(count, 3_000_000_000 // case.size)))
+    return max(200, int(scale * min(count, MOST_BYTES // case.size)))
 
 
 def show(console: Console, case: Case, runs: dict[str, list[Figures]]) -> None:
@@ -204,22 +218,19 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench core", description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer messages")
-    parser.add_argument("--only", default="", help="the cases whose name contains this")
+    parser.add_argument("--only", action="append", help="the cases whose name contains this; may be repeated")
     parser.add_argument("--cores", default=",".join(CORES), help="of " + ", ".join((*CORES, "python")))
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--json", type=Path, default=Path("build/bench-core.json"), help="the file that all figures go to")
     chosen = parser.parse_args(arguments)
     console = Console(width=150)
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     with compiled() as load:
-        for case in (case for case in CASES if chosen.only in case.name):
+        for case in (case for case in CASES if any(part in case.name for part in chosen.only or [""])):
             runs: dict[str, list[Figures]] = {core: [] for core in chosen.cores.split(",")}
             for _ in range(chosen.runs):
                 for core, done in runs.items():
-                    with tempfile.TemporaryDirectory() as folder:
-                        done.append(measure(core, case, messages_for(case, chosen.scale), load, Path(folder)))
+                    done.append(measure(core, case, messages_for(case, chosen.scale), load))
             show(console, case, runs)
             results[case.name] = {core: [asdict(run) for run in done] for core, done in runs.items()}
-    if chosen.json:
-        machine = {"machine": platform.machine(), "system": platform.platform(), "python": platform.python_version()}
-        versions = {"pyzmq": zmq.__version__, "libzmq": zmq.zmq_version()}
-        chosen.json.write_text(json.dumps({**machine, **versions, "cases": results}, indent=1))
+    write_json(chosen.json, {"cases": results})
+    console.print(f"all figures: {chosen.json}")

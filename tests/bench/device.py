@@ -10,34 +10,58 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import zmq
 from zmq.devices import monitored_queue
 
+__all__ = ["capture_of", "pass_on", "sockets_of"]
 
-def main(core: str, *words: str) -> None:
-    """Run the device until standard input ends."""
-    types, endpoints = words[:3], words[3:]
-    context = zmq.Context()
+OWN = ("ztopo", "plain", "python")
+"""The cores that are ztopo's."""
+
+
+def capture_of(core: str) -> str:
+    """The type of the monitor's socket: what a device makes that is told to use a PUB."""
+    return "XPUB" if core in OWN else "PUB"
+
+
+def sockets_of(context: zmq.Context[Any], types: Sequence[str], endpoints: Sequence[str]) -> list[Any]:
+    """The three sockets of a device, bound; None for a capture "-". Monitor and publisher lose nothing, so that all can be counted."""
     sockets: list[Any] = [context.socket(getattr(zmq, name)) if name != "-" else None for name in types]
     for socket, endpoint in zip([s for s in sockets if s is not None], endpoints, strict=True):
         socket.linger = 0
         if socket is sockets[2] or socket.type == zmq.XPUB:
-            socket.sndhwm = 0  # all must arrive, to be counted
+            socket.sndhwm = 0
         socket.bind(endpoint)
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    print("ready", flush=True)
-    frontend, backend, capture = sockets
-    if core == "pyzmq":
-        monitored_queue(frontend, backend, capture, b"in", b"out")
-    elif core == "libzmq":
-        zmq.proxy(frontend, backend, capture)
-    else:
+    return sockets
+
+
+def pass_on(core: str, frontend: Any, backend: Any, capture: Any, control: Any = None) -> None:
+    """Run the device until its context ends."""
+    if core in OWN:
         os.environ["ZTOPO_CORE"] = "python" if core == "python" else "cython"
         from topo.devcore import Proxy
 
-        Proxy(frontend, backend, capture, prefixes=None if core == "plain" else (b"in", b"out")).run()
+        Proxy(frontend, backend, capture, prefixes=None if core == "plain" else (b"in", b"out"), control=control).run()
+        return
+    with suppress(zmq.ContextTerminated):
+        if core == "pyzmq":
+            monitored_queue(frontend, backend, capture, b"in", b"out")
+        elif control is not None:
+            zmq.proxy_steerable(frontend, backend, capture, control)
+        else:
+            zmq.proxy(frontend, backend, capture)
+
+
+def main(core: str, *words: str) -> None:
+    """Run the device until standard input ends."""
+    sockets = sockets_of(zmq.Context(), words[:3], words[3:])
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    print("ready", flush=True)
+    pass_on(core, *sockets)
 
 
 def _end_with_input() -> None:

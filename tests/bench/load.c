@@ -1,10 +1,11 @@
-/* A process at the end of a benchmark: sends, receives, asks or answers as fast as libzmq can, and says how long it took.
+/* One end of a benchmark: sends, receives, asks or answers as fast as libzmq can, and says how long it took.
  *
  *     load LIBZMQ ROLE bind|connect ENDPOINT COUNT SIZE WINDOW
  *
- * It prints "ready" once its socket is there; starts with the first line on its standard input; prints its result as
- * "MESSAGES SECONDS CPU_SECONDS [P50 P99]"; and keeps its socket open until its standard input ends. libzmq's own functions are
- * found at run time, because pyzmq ships no zmq.h.
+ * As a program it prints "ready" once its socket is there; starts with the first line on its standard input; prints its result as
+ * "MESSAGES SECONDS CPU_SECONDS P50 P99"; and keeps its socket open until its standard input ends. As a library it does the same in
+ * the caller's context, for inproc: load_open() makes the socket, load_run() does the work. libzmq's own functions are found at run
+ * time, because pyzmq ships no zmq.h.
  */
 
 #include <dlfcn.h>
@@ -19,6 +20,7 @@ static void *(*ctx_new) (void);
 static void *(*new_socket) (void *, int);
 static int (*bind_to) (void *, const char *);
 static int (*connect_to) (void *, const char *);
+static int (*close_socket) (void *);
 static int (*set_option) (void *, int, const void *, size_t);
 static int (*msg_init) (message *);
 static int (*msg_init_size) (message *, size_t);
@@ -53,7 +55,7 @@ static void find (void *library, void *place, const char *name)
     memcpy (place, &function, sizeof function);
 }
 
-static void load (const char *path)
+static void find_all (const char *path)
 {
     void *library = dlopen (path, RTLD_NOW);
     check (library != NULL, path);
@@ -61,6 +63,7 @@ static void load (const char *path)
     find (library, &new_socket, "zmq_socket");
     find (library, &bind_to, "zmq_bind");
     find (library, &connect_to, "zmq_connect");
+    find (library, &close_socket, "zmq_close");
     find (library, &set_option, "zmq_setsockopt");
     find (library, &msg_init, "zmq_msg_init");
     find (library, &msg_init_size, "zmq_msg_init_size");
@@ -95,83 +98,132 @@ static int by_size (const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int main (int argc, char **argv)
-{
-    check (argc == 8, "the command line");
-    const char *role = argv[2], *endpoint = argv[4];
-    const long count = atol (argv[5]), window = atol (argv[7]);
-    const size_t size = strtoul (argv[6], NULL, 10);
-    const int sends = !strcmp (role, "push") || !strcmp (role, "pub"), asks = !strcmp (role, "ask"), answers = !strcmp (role, "answer");
-    const int listens = !strcmp (role, "listen"), unlimited = 0, wait = 300;
-    int type = !strcmp (role, "push") ? PUSH : !strcmp (role, "pull") ? PULL : !strcmp (role, "pub") ? PUB : asks || answers ? DEALER : SUB;
-    long done = 0, sent = 0;
-    char line[16];
-    message msg;
+typedef struct {
+    void *socket;
+    const char *role;
+    long count, window;
+    size_t size;
+} load;
 
-    load (argv[1]);
-    void *socket = new_socket (ctx_new (), type);
-    check (socket != NULL, "zmq_socket");
+typedef struct {
+    double messages, seconds, cpu, p50, p99;        /* cpu: of the thread that ran it */
+} result;
+
+static int is (const load *l, const char *role)
+{
+    return !strcmp (l->role, role);
+}
+
+/* A socket for a role, bound or connected. The context is the caller's, or a new one if there is none. */
+load *load_open (const char *libzmq, void *context, const char *role, const char *where, const char *endpoint, long count, size_t size, long window)
+{
+    load *l = malloc (sizeof (load));
+    const int unlimited = 0, wait = 300;
+    find_all (libzmq);
+    *l = (load) {NULL, strdup (role), count, window, size};
+    int asks = is (l, "ask"), answers = is (l, "answer"), listens = is (l, "listen");
+    int type = is (l, "push") ? PUSH : is (l, "pull") ? PULL : is (l, "pub") ? PUB : asks || answers ? DEALER : SUB;
+    l->socket = new_socket (context ? context : ctx_new (), type);
+    check (l->socket != NULL, "zmq_socket");
     if (type == SUB)
-        check (set_option (socket, SUBSCRIBE, "", 0) == 0, "subscribe");
+        check (set_option (l->socket, SUBSCRIBE, "", 0) == 0, "subscribe");
     if (type == SUB || type == PUB) {
-        set_option (socket, RCVHWM, &unlimited, sizeof unlimited);
-        set_option (socket, SNDHWM, &unlimited, sizeof unlimited);
+        set_option (l->socket, RCVHWM, &unlimited, sizeof unlimited);
+        set_option (l->socket, SNDHWM, &unlimited, sizeof unlimited);
     }
     if (listens || answers)
-        set_option (socket, RCVTIMEO, &wait, sizeof wait);
-    set_option (socket, LINGER, &unlimited, sizeof unlimited);
-    check ((!strcmp (argv[3], "bind") ? bind_to : connect_to) (socket, endpoint) == 0, endpoint);
+        set_option (l->socket, RCVTIMEO, &wait, sizeof wait);
+    set_option (l->socket, LINGER, &unlimited, sizeof unlimited);
+    check ((!strcmp (where, "bind") ? bind_to : connect_to) (l->socket, endpoint) == 0, endpoint);
+    return l;
+}
+
+void load_close (load *l)
+{
+    close_socket (l->socket);
+    free ((char *) l->role);
+    free (l);
+}
+
+static long ask_all (load *l, double *took)
+{
+    long done = 0, sent = 0;
+    message msg;
+    msg_init (&msg);
+    while (done < l->count) {
+        for (; sent < l->count && sent - done < l->window; sent++) {
+            took[sent] = now (CLOCK_MONOTONIC);
+            send_one (l->socket, l->size);
+        }
+        check (receive_one (l->socket, &msg), "an answer");
+        took[done] = now (CLOCK_MONOTONIC) - took[done];
+        done++;
+    }
+    msg_close (&msg);
+    return done;
+}
+
+static int answer_one (load *l, message *msg)
+{
+    int more;
+    do {
+        if (msg_recv (msg, l->socket, 0) < 0)
+            return 0;
+        more = msg_more (msg);
+        check (msg_send (msg, l->socket, more ? SNDMORE : 0) >= 0, "zmq_msg_send");
+    } while (more);
+    return 1;
+}
+
+/* Do the work. Who answers or listens goes on until it has all, or until nothing comes any more. */
+void load_run (load *l, result *r)
+{
+    const int answers = is (l, "answer"), waits = answers || is (l, "listen");
+    long done = 0;
+    message msg;
+    double *took = is (l, "ask") ? malloc (sizeof (double) * l->count) : NULL;
+    double begin = now (CLOCK_MONOTONIC), busy = now (CLOCK_THREAD_CPUTIME_ID), end = begin;
+    msg_init (&msg);
+    if (is (l, "push") || is (l, "pub"))
+        for (; done < l->count; done++)
+            send_one (l->socket, l->size);
+    else if (took)
+        done = ask_all (l, took);
+    else
+        while (done < l->count) {
+            if (answers ? answer_one (l, &msg) : receive_one (l->socket, &msg)) {
+                if (waits)
+                    end = now (CLOCK_MONOTONIC);
+                if (done++ == 0 && !waits)
+                    begin = now (CLOCK_MONOTONIC);
+            } else if (done > 0)
+                break;
+        }
+    if (!waits)
+        end = now (CLOCK_MONOTONIC);
+    *r = (result) {done, end - begin, now (CLOCK_THREAD_CPUTIME_ID) - busy, 0, 0};
+    if (took) {
+        qsort (took, l->count, sizeof (double), by_size);
+        r->p50 = took[l->count / 2];
+        r->p99 = took[l->count * 99 / 100];
+        free (took);
+    }
+    msg_close (&msg);
+}
+
+int main (int argc, char **argv)
+{
+    char line[16];
+    result r;
+    check (argc == 8, "the command line");
+    load *l = load_open (argv[1], NULL, argv[2], argv[3], argv[4], atol (argv[5]), strtoul (argv[6], NULL, 10), atol (argv[7]));
     puts ("ready");
     fflush (stdout);
     check (fgets (line, sizeof line, stdin) != NULL, "the start");
-
-    msg_init (&msg);
-    double *sent_at = malloc (sizeof (double) * (asks ? count : 1)), begin = now (CLOCK_MONOTONIC), busy = now (CLOCK_PROCESS_CPUTIME_ID), end = begin;
-    if (sends)
-        for (; done < count; done++)
-            send_one (socket, size);
-    else if (asks)
-        while (done < count) {
-            for (; sent < count && sent - done < window; sent++) {
-                sent_at[sent] = now (CLOCK_MONOTONIC);
-                send_one (socket, size);
-            }
-            check (receive_one (socket, &msg), "an answer");
-            sent_at[done] = now (CLOCK_MONOTONIC) - sent_at[done];
-            done++;
-        }
-    else if (answers || listens)        /* until nothing comes any more, or the input ends */
-        while (done < count) {
-            if (answers) {
-                if (msg_recv (&msg, socket, 0) < 0) {
-                    if (done > 0)
-                        break;
-                    continue;
-                }
-                int more = msg_more (&msg);
-                check (msg_send (&msg, socket, more ? SNDMORE : 0) >= 0, "zmq_msg_send");
-                done += !more;
-            } else if (receive_one (socket, &msg))
-                done++;
-            else if (done > 0)
-                break;
-            end = now (CLOCK_MONOTONIC);
-        }
-    else
-        for (; done < count; done++) {
-            check (receive_one (socket, &msg), "zmq_msg_recv");
-            if (done == 0)
-                begin = now (CLOCK_MONOTONIC);
-        }
-    if (!listens)
-        end = now (CLOCK_MONOTONIC);
+    double busy = now (CLOCK_PROCESS_CPUTIME_ID);
+    load_run (l, &r);
     busy = now (CLOCK_PROCESS_CPUTIME_ID) - busy;
-    printf ("%ld %.9f %.9f", done, end - begin, busy);
-    if (asks) {
-        qsort (sent_at, count, sizeof (double), by_size);
-        printf (" %.9f %.9f", sent_at[count / 2], sent_at[count * 99 / 100]);
-    }
-    puts ("");
+    printf ("%.0f %.9f %.9f %.9f %.9f\n", r.messages, r.seconds, busy, r.p50, r.p99);
     fflush (stdout);
     while (fgets (line, sizeof line, stdin) != NULL)
         ;
