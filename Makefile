@@ -12,7 +12,7 @@ help:
 	@echo "make test    install what the tests need and run them"
 	@echo "make check   ruff, mypy, import layers, stubs, cython-lint, tests"
 	@echo "make format  format the code"
-	@echo "make bench   measure"
+	@echo "make bench   measure everything, for some hours; python -m tests.bench NAME for a part"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
