@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from topo.compile import Compilation, compile
+from topo.diagnostic import counted
 from topo.model import App, Device
 from topo.render import Style
 from topo.render.findings_concise import render
@@ -60,13 +61,13 @@ def described(compilation: Compilation) -> Iterator[str]:
 @pytest.mark.parametrize("path", sorted((CORPUS / "good").glob("*.ztopo")), ids=lambda p: p.stem)
 def test_good(path: Path, golden: Golden) -> None:
     compilation = compiled(path)
-    assert render(compilation.diagnostics, Style()) == ""
+    assert render(counted(compilation.diagnostics), Style()) == ""
     golden(path.with_suffix(".out"), "".join(line + "\n" for line in described(compilation)))
 
 
 @pytest.mark.parametrize("path", sorted((CORPUS / "bad").glob("*.ztopo")), ids=lambda p: p.stem)
 def test_bad(path: Path, golden: Golden) -> None:
-    diagnostics = compiled(path).diagnostics
+    diagnostics = counted(compiled(path).diagnostics)
     lines = path.read_text(encoding="utf-8").splitlines()
     expected = [(number, code) for number, line in enumerate(lines, 1) for code in re.findall(r"# error: (ZT\d+)", line)]
     found = [(d.span.position.line, d.code) for d in diagnostics if d.span is not None]

@@ -14,6 +14,7 @@ import pytest
 
 from topo import drafts, values
 from topo.compile import LARGEST_FILE, Compilation, compile
+from topo.diagnostic import counted
 from topo.render import Style, findings_concise, model_ztopo
 from topo.source import Source
 from topo.syntax import expression, parse, recover
@@ -93,7 +94,7 @@ def shown(example: Example, kind: str) -> str:
         case "shown":
             return model_ztopo.render(compilation.graph, Style())
         case _:
-            return findings_concise.render(compilation.diagnostics, Style())
+            return findings_concise.render(counted(compilation.diagnostics), Style())
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"line {e.block.line}")
 def test_right_examples_are_right_and_wrong_ones_wrong(example: Example) -> None:
-    assert bool(compiled(example).diagnostics) is example.wrong
+    assert bool(counted(compiled(example).diagnostics)) is example.wrong
     assert [b.kind for b in example.behind] in ([["findings"]] if example.wrong else [["links"], ["links", "shown"]])
 
 

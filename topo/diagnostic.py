@@ -16,7 +16,19 @@ import msgspec
 from topo.source import Span
 from topo.text import clean
 
-__all__ = ["Diagnostic", "Edit", "Finding", "Fix", "Label", "Severity", "did_you_mean", "finding", "has_errors", "in_order"]
+__all__ = [
+    "Diagnostic",
+    "Edit",
+    "Finding",
+    "Fix",
+    "Label",
+    "Severity",
+    "counted",
+    "did_you_mean",
+    "finding",
+    "has_errors",
+    "in_order",
+]
 
 MANY = 50
 """So many names are all compared with one that is not known."""
@@ -126,6 +138,11 @@ def _nearest(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether any of them is an error."""
     return any(d.severity == "error" for d in diagnostics)
+
+
+def counted(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Those that count against a text: all but what is worth knowing."""
+    return [d for d in diagnostics if d.severity != "info"]
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -8,7 +8,7 @@ from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 from topo.model import Connect, Socket
-from topo.zeromq.transports import is_local
+from topo.zeromq.transports import interface, is_local
 
 
 @check("ZT302", "a connect to nothing", "error", "warning")
@@ -70,7 +70,7 @@ def _name(graph: Graph, socket: Socket, connect: Connect) -> Iterator[Diagnostic
 def _literal(socket: Socket, connect: Connect, bound_inproc: set[str]) -> Iterator[Diagnostic]:
     assert connect.endpoint is not None
     address = connect.endpoint.address
-    if address.transport not in ("tcp", "ipc", "inproc") or not is_local(address):
+    if address.transport not in ("tcp", "ipc", "inproc") or not is_local(address) or interface(address.host):
         return
     inproc = address.transport == "inproc"
     if inproc and address.address in bound_inproc:

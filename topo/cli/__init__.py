@@ -251,14 +251,14 @@ def compiled(file: str, params: dict[str, str], color: str, invalid: Exit = Exit
     come with errors all the same: see `Compilation.valid`.
     """
     from topo.compile import compile as compile_source
-    from topo.diagnostic import Diagnostic
+    from topo.diagnostic import Diagnostic, counted
 
     source = source_of(file)
     if isinstance(source, Diagnostic):
         report([source], color)
         raise click.exceptions.Exit(invalid)
     compilation = compile_source(source, params)
-    report([d for d in compilation.diagnostics if d.severity != "info"], color)
+    report(counted(compilation.diagnostics), color)
     if compilation.graph is None:
         raise click.exceptions.Exit(invalid)
     return compilation

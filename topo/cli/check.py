@@ -53,7 +53,7 @@ def command(
     input the mended text goes to standard output; then, as with --diff, findings go to standard error.
     """
     from topo.compile import compile as compile_source
-    from topo.diagnostic import Diagnostic
+    from topo.diagnostic import Diagnostic, counted
     from topo.timing import Timings
 
     watch = Timings()
@@ -76,9 +76,8 @@ def command(
     good: list[Compilation] = []
     for source in sources:  # only now, for files that use each other are all mended
         compilation = compile_source(source, params, watch=watch)
-        said = [d for d in compilation.diagnostics if verbose or d.severity != "info"]
-        found.extend(said)
-        if all(d.severity == "info" for d in said):
+        found.extend(compilation.diagnostics if verbose else counted(compilation.diagnostics))
+        if not counted(compilation.diagnostics):
             good.append(compilation)
     aside = diff or (fix and "-" in files)
     if found or format in DOCUMENTS:

@@ -68,8 +68,8 @@ def bind_failed(places: Places, failed: Failed, bind: BindPlan) -> Diagnostic:
         in  ROUTER bind tcp://127.0.0.1:*
         out DEALER bind tcp://127.0.0.1:*
     }
-    app client[*]: REQ connect broker.in
-    app worker[*]: REP connect broker.out
+    app client: REQ connect broker.in { run "python client.py" }
+    app worker: REP connect broker.out { run "python worker.py" }
     ```
     """
     command = failed.holder.command if failed.holder else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 __all__ = ["Libzmq", "at_hand"]
@@ -17,6 +19,8 @@ class Libzmq(msgspec.Struct, frozen=True):
     """What else was compiled in, in the words of zmq_has(3): curve, gssapi, norm, vmci, wss."""
     ipc_path_max: int = 107
     """The longest path of an ipc endpoint, in bytes."""
+    abstract: bool = True
+    """Whether ipc endpoints may be names without a file, which only Linux has."""
 
     @property
     def name(self) -> str:
@@ -37,4 +41,5 @@ def at_hand() -> Libzmq:
         transports=frozenset(always | {t for t in asked if zmq.has("pgm" if t == "epgm" else t)}),
         capabilities=frozenset(c for c in ("curve", "gssapi", "norm", "vmci", "wss") if zmq.has(c)),
         ipc_path_max=int(zmq.IPC_PATH_MAX_LEN),
+        abstract=sys.platform == "linux",
     )

@@ -11,6 +11,7 @@ them all, so that a check need only say them.
 from __future__ import annotations
 
 import os.path
+import re
 import socket
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,9 @@ __all__ = [
     "claims",
     "flaw",
     "for_connecting",
+    "interface",
     "is_local",
+    "numeric",
     "parse",
     "path_length",
     "reached_keys",
@@ -75,6 +78,11 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 WEBSOCKET = ("ws", "wss")
 ADDRESSED_BY_NUMBER = ("vmci", "vsock")
 """Ported transports whose hosts and ports are numbers of their own."""
+
+INTERFACE = re.compile(
+    r"lo\d?|(?:eth|wlan|docker|br|bond|tun|tap|virbr|ib|usb|wg|ppp)\d+|en\d+|(?:en|wl|ww)(?:[opsx]\w+)|(?:br-|veth)[0-9a-f]{7,12}"
+)
+"""What interfaces are usually called: by the kernel, systemd.net-naming-scheme(7), macOS, Docker."""
 
 Use = Literal["bind", "connect"]
 
@@ -164,6 +172,8 @@ def _path_flaw(address: Address, use: Use) -> Flaw | None:
         return Flaw("form", "@", "an abstract socket has a name after the `@`")
     if address.address == "*" and use == "connect":
         return Flaw("wild", "*", "libzmq looks for a file that is called `*`")
+    if address.address.endswith("/"):
+        return Flaw("form", address.address, "a path that ends with `/` is a folder, not a file")
     return None
 
 
@@ -269,6 +279,35 @@ def canonical_host(host: str) -> str:
 def canonical_port(port: str) -> str:
     """One spelling for each port: without leading zeros."""
     return str(int(port)) if port.isascii() and port.isdigit() and len(port) < 20 else port
+
+
+def interface(host: str) -> bool:
+    """Whether a host is called as interfaces usually are, perhaps with a VLAN behind it: `eth0`, `enp3s0.100`."""
+    name, _, vlan = host.partition(".")
+    return INTERFACE.fullmatch(name) is not None and (not vlan or vlan.isdecimal())
+
+
+def numeric(host: str) -> str | None:
+    """The address that a host written in numbers is to the system, in its usual spelling; "" if it is none, None for a name.
+
+    `10.1` is 10.0.0.1, a leading zero makes a number octal, and one number is the whole address.
+    """
+    if host.startswith("["):
+        return _numeric(socket.AF_INET6, host)
+    if not host or not all(c in "0123456789." for c in host):
+        return None
+    return _numeric(socket.AF_INET, host)
+
+
+def _numeric(family: socket.AddressFamily, host: str) -> str:
+    try:
+        if family == socket.AF_INET:
+            return socket.inet_ntoa(socket.inet_aton(host))
+        address, percent, zone = host[1:-1].partition("%")
+        socket.inet_pton(family, address)
+    except OSError:
+        return ""
+    return host if not percent or zone else ""
 
 
 def is_local(address: Address) -> bool:
