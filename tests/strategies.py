@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
+
+from tests.whole import relaid, whole_text
 
 WORDS = (
     "ztopo topology param device process app use host security options in out monitor control socket run thread inside restart max "
@@ -17,6 +21,15 @@ PIECES = [
 
 almost_texts = st.lists(st.sampled_from(PIECES), max_size=60).map(lambda pieces: "ztopo 1\n" + " ".join(pieces))
 """Texts made of the pieces that real ones are made of, nearly always wrong."""
+
+whole_texts = st.integers(0, 2**32 - 1).map(lambda seed: whole_text(Random(seed)))
+"""Texts of the whole grammar, in any layout; nearly none means anything."""
+
+
+def relaid_texts(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Right texts in another layout."""
+    return st.builds(lambda text, seed: relaid(Random(seed), text), texts, st.integers(0, 2**32 - 1))
+
 
 any_texts = st.one_of(st.text(max_size=200), almost_texts)
 

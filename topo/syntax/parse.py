@@ -124,14 +124,14 @@ class Build(Transformer[Token, Any]):
     def __init__(self) -> None:
         super().__init__()
         self.source = Source("")
-        self.docs = Docs()
+        self.docs = Docs("")
         self.comments: list[Token] = []
         self.depth = 0
 
     def begin(self, source: Source) -> None:
         """Start with a source."""
         self.source = source
-        self.docs = Docs()
+        self.docs = Docs(source.text)
         self.comments = []
         self.depth = 0
 
@@ -142,7 +142,7 @@ class Build(Transformer[Token, Any]):
     def comment(self, token: Token) -> Token:
         """See a comment go by, and keep it."""
         self.comments.append(token)
-        self.docs.note(token.line or 0, token)
+        self.docs.note(token.start_pos or 0, token.line or 0, token)
         return token
 
     def opening(self, token: Token) -> Token:
@@ -159,7 +159,7 @@ class Build(Transformer[Token, Any]):
 
     def doc(self, first: Token) -> str:
         """The doc comment that ends on the line above."""
-        return self.docs.take(first.line or 0)
+        return self.docs.take(first.start_pos or 0, first.line or 0)
 
     # Places
 

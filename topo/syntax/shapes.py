@@ -83,7 +83,7 @@ class Shapes:
 
         Raises Misfit if it cannot be read here.
         """
-        docs = Docs()
+        docs = Docs(source.text)
         level, around = _Level(), list[_Level]()
         try:
             for kinds, tokens in self._lexer.read(source.text):
@@ -100,7 +100,7 @@ class Shapes:
     def _without_comments(self, source: Source, docs: Docs, kinds: bytes, tokens: list[Match]) -> tuple[bytes, list[Match]]:
         for token in tokens:
             if token.lastindex == self._comment and token[0].startswith("##"):
-                docs.note(source.position(token.start()).line, token[self._comment])
+                docs.note(token.start(), source.position(token.start()).line, token[self._comment])
         return kinds.replace(bytes((self._comment,)), b""), [t for t in tokens if t.lastindex != self._comment]
 
     def _take(self, source: Source, docs: Docs, kinds: bytes, tokens: list[Match], level: _Level, around: list[_Level]) -> _Level:
@@ -139,7 +139,7 @@ class Shapes:
         mould = moulds.get(level.kinds) or self._mould(level.kinds, moulds)
         node = mould(source, level.tokens, level.blocks)
         if docs and isinstance(node, tree.Param | tree.Device | tree.App):
-            node = replace(node, doc=docs.take(source.position(node.span.start).line))
+            node = replace(node, doc=docs.take(node.span.start, source.position(node.span.start).line))
         level.statements.append(node)
         level.begin()
 
