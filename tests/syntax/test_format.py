@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.meaning import USUAL, assert_formatted, formatted
@@ -153,6 +153,7 @@ def test_right_texts_in_any_layout(text: str) -> None:
 
 
 @given(modular_files(), st.integers(0, 99))
+@settings(max_examples=20)
 def test_files_that_use_each_other(files: dict[str, str], seed: int) -> None:
     for text in files.values():
         assert_formatted(relaid(Random(seed), text))
