@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up test check format bench leakcheck golden clean
+.PHONY: help up test check format bench fuzz leakcheck golden clean
 
 help:
 	@echo "make up      build ztopo in a virtual environment and run examples/request_broker.ztopo (Ctrl-C stops it)"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   ruff, mypy, import layers, stubs, cython-lint, tests"
 	@echo "make format  format the code"
 	@echo "make bench   measure everything, for some hours; python -m tests.bench NAME for a part"
+	@echo "make fuzz    look for an hour for inputs that go wrong (FUZZ_SECONDS=60 for a minute)"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
@@ -60,6 +61,17 @@ format: $(VENV)/developable
 
 bench: $(VENV)/testable
 	$(BIN)/python -m tests.bench
+
+# Guided by coverage where atheris installs, else by chance.
+FUZZ_SECONDS ?= 3600
+
+$(VENV)/fuzzable: $(VENV)/testable
+	@$(INSTALL) '.[fuzz]' || echo "atheris does not install here: inputs are made by chance"
+	@touch $@
+
+fuzz: $(VENV)/fuzzable
+	$(BIN)/python -m tests.fuzz fmt --examples 10000
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 leakcheck: $(VENV)/testable
 	$(BIN)/python -m tests.leakcheck

@@ -43,7 +43,7 @@ def assert_formatted(text: str) -> str:
     assert comments(once) == comments(text), "a comment is lost, or where another thing is"
     assert said_by(once) == said_by(text), "it says something else"
     assert model(once) == model(text), "it means something else"
-    for line in once.splitlines():
+    for line in once.split("\n"):
         assert line == line.rstrip(" \t"), "blanks at the end of a line"
     return once
 

@@ -188,3 +188,14 @@ def test_carets_stand_under_what_they_mark(diagnostic: Diagnostic) -> None:
         start, end = lines[at + 1].index("^"), lines[at + 1].rindex("^") + 1
         if "\n" not in label.span.text.rstrip("\n"):
             assert end - start == max(1, width(clean(marked)))
+
+
+def test_a_mark_behind_the_end_of_a_long_line_is_shown() -> None:
+    source = Source("app a: PUB bind " + "x" * 100 + "\n", "x.ztopo")
+    end = len(source.text) - 1
+    for columns in (40, 80, 117, 118, 119, 120, 121, 122, 123, 200):
+        shown = findings_full.render(
+            [Diagnostic(code="ZT001", message="", labels=(Label(Span(source, end, end)),))], Style(width=columns)
+        )
+        assert shown.splitlines()[-1].endswith("^")
+        assert max(len(line) for line in shown.splitlines()) <= columns

@@ -152,6 +152,16 @@ def test_a_habit_from_elsewhere_is_one_mistake_and_teaches(text: str, message: s
     assert said.notes == ((note,) if note else ())
 
 
+@pytest.mark.parametrize(
+    "text", ["device a: queue {\nbind bind tcp://*:5\n}", "device a: queue { connect b, c; out bind tcp://*:5 }", "name a string"]
+)
+def test_what_mends_a_line_is_a_word_of_the_language(text: str) -> None:
+    """A side that is made of another word is called as the side, and a name or a text is made of no keyword."""
+    compilation = compile(Source(f"ztopo 1\n{text}\n"), libzmq=Libzmq())
+    assert "ZT001" in {d.code for d in compilation.diagnostics}
+    assert {s.name for c in compilation.model.components for s in c.sockets} <= {"in", "out", "monitor"}
+
+
 def test_a_command_is_put_in_quotes() -> None:
     text = "ztopo 1\napp a: PUSH bind tcp://*:5 { run python x.py; linger 0ms }\n"
     _, (said,) = parse(Source(text))

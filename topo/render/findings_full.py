@@ -155,7 +155,7 @@ def _mark(source: Source, number: int, start: int | None, end: int | None, text:
 def _window(line: Line, marks: list[Mark], gutter: int, style: Style) -> tuple[str, list[Mark]]:
     """The part of a line that fits and shows its marks, and the marks moved to where they are then."""
     room = max(20, style.width - gutter - 3)
-    total = line.cells[-1]
+    total = max(line.cells[-1], *(m.end for m in marks), 0)  # a mark may stand behind the end of the line
     if total <= room:
         return line.text, marks
     dots = len(style.ellipsis)

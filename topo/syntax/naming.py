@@ -11,7 +11,7 @@ from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean
 from topo.source import Source, Span
 from topo.syntax import mistakes
 
-__all__ = ["unexpected", "unexpected_character", "unexpected_end"]
+__all__ = ["WORDS", "unexpected", "unexpected_character", "unexpected_end"]
 
 WORDS = {
     "NEWLINE": "the end of the line",
@@ -33,6 +33,7 @@ WORDS = {
     "INTERPOLATION": "`${...}`",
     "$END": "the end of the file",
 }
+"""What every terminal is called that is no keyword; a keyword is what it is called."""
 STATEMENTS = ("param", "device", "process", "app", "use", "host", "security", "options", "topology")
 ITEMS = ("in", "out", "monitor", "control", "socket", "run", "restart", "on", "context", "with", "device", "app")
 

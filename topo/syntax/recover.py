@@ -25,7 +25,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
 from topo.syntax import tree
-from topo.syntax.naming import unexpected, unexpected_character, unexpected_end
+from topo.syntax.naming import WORDS, unexpected, unexpected_character, unexpected_end
 
 __all__ = ["MOST_MISTAKES", "recover"]
 
@@ -34,6 +34,7 @@ MOST_MISTAKES = 100
 
 ENDS = ("NEWLINE", "SEMICOLON", "RBRACE", "$END")
 CURLED = {"“": "”", "„": "“", "‘": "’", "«": "»"}
+STAND_INS = {"NUMBER": "0", "STRING": '""', "BRACKET": "[0]", "INTERPOLATION": "${0}", "ENDPOINT": "inproc://"}
 OPENING = {'"': '"', "[": "]", "$": "}"}
 
 
@@ -160,9 +161,9 @@ class _Reading:
             yield from self._brace_below(token)
         if token.type == "RBRACE" and not self.opened:
             yield 1, []
-        near = [t for t in accepted if t.isalpha() and SequenceMatcher(None, t.lower(), str(token).lower()).ratio() > 0.6]
+        near = [t for t in accepted - WORDS.keys() if SequenceMatcher(None, t.lower(), str(token).lower()).ratio() > 0.6]
         for kind in sorted(near, key=lambda t: -SequenceMatcher(None, t.lower(), str(token).lower()).ratio()):
-            yield 1, [Token.new_borrow_pos(kind, str(token), token)]
+            yield 1, [Token.new_borrow_pos(kind, kind.lower(), token)]
         for kind in sorted(accepted - {"NEWLINE", "SEMICOLON", "LBRACE", "RBRACE"}, key=_plainness):
             yield 0, [_nothing(kind, token)]
         if token.type in ("LBRACE", "RBRACE", "NEWLINE", "SEMICOLON"):
@@ -275,7 +276,7 @@ def _nothing(kind: str, before: Token) -> Token:
 
 
 def _stand_in(kind: str) -> str:
-    return {"NUMBER": "0", "STRING": '""', "BRACKET": "[0]", "INTERPOLATION": "${0}", "ENDPOINT": "inproc://"}.get(kind, "_")
+    return STAND_INS.get(kind, "_" if kind in WORDS else kind.lower())
 
 
 def _end_of_line(text: str, at: int) -> int:
