@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 from tests.meaning import USUAL, assert_formatted, without_places
 from tests.strategies import PIECES
+from tests.syntax.test_shapes import same
 from tests.texts import every_text
 from tests.whole import relaid, whole_text
 from topo.compile import Compilation, compile, text_of
@@ -128,6 +129,7 @@ def text(data: bytes) -> None:
 
 def _parse(source: Source) -> None:
     file, said = parse(source)
+    assert same(source.text), "read by its shapes it is another"
     assert said or not file.doubtful, "something is doubtful, and nobody says why"
     for diagnostic in said:
         for label in diagnostic.labels:

@@ -12,7 +12,7 @@ from hypothesis.extra.lark import from_lark
 from lark import Lark
 from lark.exceptions import LarkError
 
-from tests.strategies import any_texts, modular_files, right_texts
+from tests.strategies import any_texts, modular_files, right_texts, whole_texts
 from topo.source import Source
 from topo.syntax import lexer, tree
 from topo.syntax.grammar import text as grammar
@@ -91,7 +91,7 @@ def test_texts_become_the_same_tree_and_the_same_ones_are_refused(text: str) -> 
     assert same(text)
 
 
-@given(written)
+@given(st.one_of(written, whole_texts))
 @settings(deadline=None, max_examples=300)
 def test_what_the_grammar_makes_becomes_the_same_tree(text: str) -> None:
     assert shaped(Source(text)) is not None
