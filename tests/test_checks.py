@@ -211,6 +211,16 @@ CLEAN = [
     # devices of one socket
     "device d: queue swap { in bind tcp://*:5; out same }",
     "device d: proxy { in DEALER bind tcp://*:5; out same; monitor PUB bind tcp://*:6 }",
+    # options that are fine where they stand
+    "device d: streamer { in bind tcp://*:5 { hwm 0 }; out bind tcp://*:6 }",
+    "device d: streamer { in bind tcp://*:5; out bind tcp://*:6 { sndtimeo -1 } }",
+    "app a: PUSH bind tcp://*:5 { conflate true; sndtimeo 1s; affinity 2 }",
+    "app a { context { io_threads 3 }; socket s: PUSH bind tcp://*:5 { affinity 12 } }",
+    "app a { context { io_threads 0; max_sockets 2 }; socket b: PAIR bind inproc://b; socket c: PAIR connect .b { affinity 2 } }",
+    "app a: XPUB bind tcp://*:5 { xpub_manual true; invert_matching true }\napp b: XSUB connect a",
+    "app hub: ROUTER bind tcp://*:5\ndevice d: queue { in bind tcp://*:6; out connect hub { probe_router true } }",
+    "device d: forwarder { in bind tcp://*:5; out bind tcp://*:6 }\napp a: XPUB connect d.in { xpub_verbose false }",
+    'app n: ROUTER bind tcp://*:5 { routing_id "n" }\napp h: ROUTER connect n { connect_routing_id "n" }',
     # options
     "app a: DEALER bind tcp://*:5 { routing_id *; tcp_keepalive -1; tcp_keepalive_idle 60s; maxmsgsize 4GiB; linger -1 }",
     'app a: SUB bind tcp://*:5 { subscribe "a", "b"; subscribe "c"; rcvhwm 0 }',
@@ -314,6 +324,21 @@ WRONG = [
     ("ZT504", "app a: DEALER bind tcp://*:5 { router_mandatory true }"),
     ("ZT505", "app a: PUSH bind tcp://*:5 { gssapi_server true }"),
     ("ZT506", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { prefix \"\", \"b\" } }"),
+    ("ZT402", "app a { context { max_sockets 1 }; socket b: PUSH bind tcp://*:5; socket c: PUSH bind tcp://*:6 }"),
+    ("ZT403", "app a { context { io_threads 0 }; socket b: PUSH bind tcp://*:5 }"),
+    ("ZT403", "app a: PULL bind ipc://a\napp b { context { io_threads 0 }; device d: streamer { in bind inproc://d; out connect a } }"),
+    ("ZT508", "device d: queue { in bind tcp://*:5; out bind tcp://*:6 { conflate true } }"),
+    ("ZT508", 'device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 }\napp a: SUB connect d.monitor { subscribe ""; conflate true }'),
+    ("ZT508", "app a: DEALER as REQ connect tcp://10.0.0.1:5 { conflate true }"),
+    ("ZT508", "app a: REP bind tcp://*:5\napp b: DEALER connect a { conflate true }"),
+    ("ZT509", "app a { device d: queue { in bind tcp://*:5; out bind tcp://*:6 { rcvtimeo 1s } } }"),
+    ("ZT509", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { sndtimeo 0 } }"),
+    ("ZT512", "device d: proxy { in DEALER bind tcp://*:5 { hwm 0 }; out same; monitor PUB bind tcp://*:6 }"),
+    ("ZT512", "device d: queue { in bind tcp://*:5 { sndhwm 0 }; out bind tcp://*:6 { rcvhwm 0 } }"),
+    ("ZT515", "app a: XPUB bind tcp://*:5\napp b[2]: SUB connect a { subscribe \"\"; invert_matching true }"),
+    ("ZT518", "app a: ROUTER bind tcp://*:5 { connect_routing_id \"x\" }"),
+    ("ZT525", "device d: streamer { run process; in bind tcp://*:5 { affinity 2 }; out bind tcp://*:6 }"),
+    ("ZT525", "app a { context { io_threads 3 }; socket s: PUSH bind tcp://*:5 { affinity 8 } }"),
     ("ZT113", "app a: PUSH bind tcp://*:5 { run \" \" }"),
 ]  # fmt: skip
 

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from topo.model import App, Bind, Component, Connect, Device, Endpoint, Model, Socket, process_of
+from topo.model import App, Bind, Component, Connect, Context, Device, Endpoint, Model, Option, Process, Socket, process_of
 from topo.zeromq.sockets import SOCKETS, compatible
 from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, reached_keys
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Graph", "Link", "Written", "ipv6_on"]
+__all__ = ["Graph", "Link", "Written", "flows", "ipv6_on", "opposite", "ways"]
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -43,9 +43,18 @@ class Link(msgspec.Struct, frozen=True):
         return for_connecting(self.bind.endpoint.text)
 
     @property
+    def transport(self) -> str:
+        """Over what it goes."""
+        return self.bind.endpoint.address.transport
+
+    @property
     def talks(self) -> bool:
         """Whether ZeroMQ lets the two talk."""
         return compatible(self.a.type, self.b.type)
+
+    def peer(self, socket: Socket) -> Socket:
+        """The other end of it; of a socket that connects to itself, that socket."""
+        return self.b if self.a.id == socket.id else self.a
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -67,8 +76,7 @@ def _endpoints(socket: Socket) -> Iterator[tuple[Use, Endpoint]]:
 
 def ipv6_on(socket: Socket) -> bool:
     """Whether the option `ipv6` is set on a socket."""
-    option = socket.option("ipv6")
-    return option is not None and any(v.value == 1 for v in option.values)
+    return socket.on("ipv6")
 
 
 class Graph:
@@ -92,6 +100,47 @@ class Graph:
     def process(self, socket: Socket) -> str:
         """A name for the process that a socket lives in: equal names, one process and one context."""
         return process_of(self.components[socket.owner], self._inside)
+
+    def makes(self, socket: Socket) -> bool:
+        """Whether ztopo makes it: then the file says all of its options, and nobody adds to them."""
+        component = self.components[socket.owner]
+        return component.ours if isinstance(component, Device) else component.inside
+
+    def context(self, socket: Socket) -> Context:
+        """The options of the context that a socket lives in, as far as the file says them."""
+        component = self.components[socket.owner]
+        if isinstance(component, Device) and component.placement == "app":
+            component = self.components[component.home]
+        if isinstance(component, App):
+            return component.context
+        return self._processes[component.home].context if component.placement == "group" else Context()
+
+    @cached_property
+    def _processes(self) -> dict[str, Process]:
+        return {process.name: process for process in self.model.processes}
+
+    def options(self, *names: str) -> Iterator[tuple[Socket, Option]]:
+        """The options of these names, wherever they are set; of several on one socket the one that counts."""
+        for name in names:
+            yield from self._options.get(name, ())
+
+    @cached_property
+    def _options(self) -> dict[str, list[tuple[Socket, Option]]]:
+        found: dict[str, list[tuple[Socket, Option]]] = defaultdict(list)
+        for socket in self.sockets.values():
+            for name, option in {option.name: option for option in socket.options}.items() if socket.options else ():
+                found[name].append((socket, option))
+        return dict(found)
+
+    def transports(self, socket: Socket) -> frozenset[str]:
+        """The transports of all endpoints that a socket binds or connects to."""
+        found = {bind.endpoint.address.transport for bind in socket.binds}
+        for connect in socket.connects:
+            if connect.endpoint is not None:
+                found.add(connect.endpoint.address.transport)
+            for target in connect.targets:
+                found.add(self.sockets[target.socket].binds[target.index].endpoint.address.transport)
+        return frozenset(found)
 
     def variables(self, app: App) -> Iterator[tuple[str, Socket]]:
         """The environment variables of an app that is started, and whose endpoints each holds."""
@@ -197,6 +246,14 @@ def flows(link: Link) -> list[tuple[str, str]]:
         return [(link.a.id, link.b.id)]
     pairs = ((link.a, link.b), (link.b, link.a))
     return [(s.id, r.id) for s, r in pairs if SOCKETS[s.type].sends and SOCKETS[r.type].receives]
+
+
+def opposite(device: Device, socket: Socket) -> Socket | None:
+    """The side to which a device passes on what comes in at a side; with `out same` that one. None for other sockets."""
+    inward, outward = device.side("in"), device.side("out")
+    if inward is None or socket.role not in ("in", "out"):
+        return None
+    return inward if socket.role == "out" else outward or inward
 
 
 def ways(device: Device) -> list[tuple[str, str]]:

@@ -135,13 +135,34 @@ class Socket(msgspec.Struct, frozen=True):
         replica = self.id.removeprefix(f"{self.owner}.{self.name}") if self.id != self.owner else ""
         return _variable(self.name + replica)
 
-    def option(self, name: str) -> Option | None:
-        """The last option of that name."""
+    def option(self, *names: str) -> Option | None:
+        """The last option of these names: the one that counts."""
         found = None
         for option in self.options:
-            if option.name == name:
+            if option.name in names:
                 found = option
         return found
+
+    def on(self, name: str) -> bool:
+        """Whether an option that is true or false is set to true."""
+        return self.number(name) == 1
+
+    def number(self, *names: str) -> int | None:
+        """The number that the last option of these names is set to, as it counts: milliseconds, bytes, 1 for true."""
+        value = _only(self.option(*names))
+        return value if isinstance(value, int) else None
+
+    def text(self, name: str) -> bytes | None:
+        """The text that an option is set to."""
+        value = _only(self.option(name))
+        return value if isinstance(value, bytes) else None
+
+
+def _only(option: Option | None) -> int | bytes | None:
+    """The value of an option that has one, as it should. That of `routing_id *` nobody knows."""
+    if option is None or len(option.values) != 1 or option.values[0].kind == "any":
+        return None
+    return option.values[0].value
 
 
 def _variable(name: str) -> str:

@@ -1,0 +1,76 @@
+"""How a ROUTER knows its peers."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import zmq
+
+from tests.facts.sockets import Open, event, in_a_child, linked
+
+TWO_PEERS = """
+north, south, hub = (c.socket(zmq.ROUTER) for _ in range(3))
+for socket in (north, south, hub):
+    socket.bind("tcp://127.0.0.1:*")
+    socket.rcvtimeo = 10_000
+    socket.linger = 0
+hub.router_mandatory = 1
+hub.connect_routing_id = b"north"
+"""
+
+
+def test_a_name_for_the_next_connect_counts_for_one() -> None:
+    """ZT518: the first gets it; both are there, and only one has the name."""
+    script = TWO_PEERS + (
+        "for peer in (north, south): hub.connect(peer.last_endpoint)\n"
+        "for _ in range(2): hub.send_multipart([b'north', b'x'])\n"
+        "assert [north.recv_multipart()[1:] for _ in range(2)] == [[b'x'], [b'x']]\n"
+        "c.destroy(0)"
+    )
+    assert in_a_child(script) == 0
+
+
+def test_a_name_that_a_peer_has_already_ends_the_process() -> None:
+    """ZT519."""
+    script = TWO_PEERS + (
+        "other = c.socket(zmq.DEALER); other.routing_id = b'north'; other.connect(hub.last_endpoint)\n"
+        "other.send(b'hello'); hub.recv_multipart()\n"
+        "hub.connect(north.last_endpoint)"
+    )
+    assert in_a_child(script) == -signal.SIGABRT
+
+
+def test_a_peer_that_comes_later_with_that_name_is_not_heard(make: Open) -> None:
+    """ZT519: what it says does not come; what another says after it does."""
+    north, hub, same, other = make("ROUTER"), make("ROUTER"), make("DEALER", routing_id=b"north"), make("DEALER")
+    north.bind("tcp://127.0.0.1:*")
+    hub.connect_routing_id = b"north"
+    hub.connect(north.last_endpoint)
+    monitor = same.get_monitor_socket()
+    linked(hub, same)
+    event(monitor, "HANDSHAKE_SUCCEEDED")
+    for _ in range(3):
+        same.send(b"not heard")
+    other.connect(hub.last_endpoint)
+    other.send(b"heard")
+    assert hub.recv_multipart()[1] == b"heard"
+
+
+@pytest.mark.parametrize("kind", ["REQ", "DEALER", "ROUTER"])
+def test_an_id_that_begins_with_a_zero_byte_is_taken(kind: str, make: Open) -> None:
+    """ZT517: libzmq does not look."""
+    hub, peer = make("ROUTER", router_mandatory=1), make(kind, routing_id=b"\0\0\0\0\1", probe_router=1)
+    linked(hub, peer)
+    assert hub.recv_multipart()[0] == b"\0\0\0\0\1"
+
+
+def test_an_id_that_is_made_up_begins_with_a_zero_byte(make: Open) -> None:
+    """ZT517: so the two may be the same."""
+    hub, peer = make("ROUTER"), make("DEALER")
+    linked(hub, peer)
+    peer.send(b"hello")
+    name, _ = hub.recv_multipart()
+    assert name[0] == 0
+    assert len(name) == 5
+    assert peer.get(zmq.ROUTING_ID) == b""
