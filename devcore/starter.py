@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import fcntl
 import io
 import os
 import pickle
@@ -233,12 +234,14 @@ class Starter:
         self._preloaded: set[str] = set()
         self._environment = dict(os.environb)
         self._folder = os.getcwdb()
-        self._control, theirs = socket.socketpair()
+        complaints = None if _is_open(2) else subprocess.DEVNULL
+        self._control, theirs = map(_out_of_the_way, socket.socketpair())
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, *_interpreter_options(), "-c", BOOT, *map(os.fsdecode, self._path)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                stderr=complaints,
                 start_new_session=True,
             )
         STARTERS.add(self)
@@ -571,6 +574,14 @@ def _usable(handle: int | None, nothing: int) -> int:
     if handle is None or (handle in (1, 2) and not _is_open(handle)):
         return nothing
     return handle
+
+
+def _out_of_the_way(made: socket.socket) -> socket.socket:
+    """The socket, but not as a standard descriptor, if the application has closed those: nobody is to write to it by mistake."""
+    if made.fileno() > 2:
+        return made
+    with made:
+        return socket.socket(fileno=fcntl.fcntl(made.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 def _is_open(handle: int) -> bool:

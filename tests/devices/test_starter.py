@@ -374,6 +374,34 @@ def test_a_script_needs_no_main_guard_and_no_file(tmp_path: Path, stdin: bool) -
         application.close()
 
 
+CLOSED = """
+import os, sys
+from tests.devices import work
+from topo.devcore.starter import default_starter
+handle, *closed = map(int, sys.argv[1:])
+for number in closed:
+    os.close(number)
+child = default_starter().start(work.tell_streams, fds=(handle,))
+child.join()
+os._exit(child.exitcode)
+"""
+
+
+@linux
+@pytest.mark.parametrize("closed", ["0", "1", "2", "12", "02", "012"])
+def test_an_application_may_have_closed_its_standard_streams(pipe: Pipe, tmp_path: Path, closed: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(CLOSED)
+    os.set_inheritable(pipe.write, True)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, script, str(pipe.write), *closed]
+    with (tmp_path / "output").open("w") as output:
+        subprocess.run(command, env=environment, close_fds=False, check=True, timeout=PATIENCE, stdout=output, stderr=output)
+    there = [str(tmp_path / "output") if number in "12" and number not in closed else "/dev/null" for number in "012"]
+    assert pipe.next().split() == there
+
+
 OF_MAIN = """
 import os, sys
 from topo.devcore.starter import default_starter

@@ -17,7 +17,7 @@ import pytest
 
 from tests.processes import PATIENCE, Lines
 
-ZTOPO = (sys.executable, "-P", "-c", "from topo.cli import main; main()")
+ZTOPO = (sys.executable, "-P", "-m", "topo")
 MARK = "ZTOPO_TEST_MARK"
 MOST_LINES = 1000
 
@@ -33,6 +33,7 @@ class World:
         self.mark = uuid.uuid4().hex
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), MARK: self.mark}
         self.ups: list[Up] = []
+        self.fifos: list[Fifo] = []
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -48,6 +49,26 @@ class World:
         self.ups.append(up)
         return up
 
+    def popen(self, *arguments: str, shell: str = "", **settings: object) -> subprocess.Popen[bytes]:
+        """`ztopo up`, for a test that has its own ideas of its standard streams. `shell` is what a shell makes of them."""
+        command = [*ZTOPO, "up", *arguments]
+        if shell:
+            command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **settings)  # type: ignore[call-overload, no-any-return]  # as above
+
+    def is_clean(self) -> bool:
+        """Whether nothing is left: no process, no socket file, no runtime folder."""
+        assert self.processes() == []
+        assert [p for p in self.folder.rglob("*") if p.is_socket()] == []
+        assert [p for p in self.runtime.rglob("*") if p != self.runtime / "ztopo"] == []
+        return True
+
+    def fifo(self, name: str) -> Fifo:
+        """A named pipe in the folder."""
+        fifo = Fifo(self.folder / name)
+        self.fifos.append(fifo)
+        return fifo
+
     def processes(self) -> list[int]:
         """Every process that was started in this world and lives."""
         wanted = f"{MARK}={self.mark}".encode()
@@ -62,6 +83,8 @@ class World:
     def close(self) -> None:
         for up in self.ups:
             up.close()
+        for fifo in self.fifos:
+            fifo.close()
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -75,6 +98,22 @@ def _environment(process: Path) -> bytes:
         return (process / "environ").read_bytes()
     except OSError:
         return b""
+
+
+class Fifo:
+    """A named pipe into which somebody writes lines."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._handle = os.open(path, os.O_RDWR)  # so that it has no end while nobody writes
+
+    def next(self) -> str:
+        """The lines that come next."""
+        assert select.select([self._handle], [], [], PATIENCE)[0], "nobody writes anything"
+        return os.read(self._handle, 65536).decode()
+
+    def close(self) -> None:
+        os.close(self._handle)
 
 
 def wait_for_end(pid: int) -> None:
@@ -158,8 +197,6 @@ def ends_well(world: World) -> Callable[[Up, int], None]:
 
     def check(up: Up, code: int) -> None:
         assert up.end() == code, up.text
-        assert world.processes() == []
-        assert [p for p in world.folder.rglob("*") if p.is_socket()] == []
-        assert list((world.runtime / "ztopo").iterdir()) == []
+        assert world.is_clean()
 
     return check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -354,24 +355,101 @@ def test_a_second_signal_ends_it_at_once_with_130(world: World, ends_well: Ends)
     ends_well(up, 130)
 
 
-def test_a_second_signal_ends_it_even_if_nobody_takes_its_output(world: World) -> None:
+@pytest.mark.parametrize("stderr", [subprocess.DEVNULL, subprocess.STDOUT])
+def test_one_signal_stops_it_even_if_nobody_takes_its_output(world: World, stderr: int) -> None:
     world.topology(app("loud", "python -c \"while True: print('x' * 1000)\""))
-    process = subprocess.Popen(
-        [*ZTOPO, "up", "t.ztopo"], cwd=world.folder, env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    process = world.popen("t.ztopo", stdout=write, stderr=stderr)
+    try:
+        while select.select([], [write], [], 0)[1]:  # until no more fits
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert world.is_clean()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(read)
+        os.close(write)
+
+
+def test_an_app_is_not_held_up_for_good_by_one_who_does_not_read(world: World) -> None:
+    """The pipe takes 64 KiB, ztopo a mebibyte: what an app writes beyond that is dropped, and the reader is told so."""
+    lines = 5000
+    world.topology(app("loud", f"python -c \"for n in range({lines}): print(n, 'x' * 1000)\""))
+    process = world.popen("t.ztopo", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        room = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
-        waiting = bytearray(4)
-        while int.from_bytes(waiting, sys.byteorder) <= room - 4096:  # until no more fits, and ztopo is held up
-            fcntl.ioctl(process.stdout, termios.FIONREAD, waiting)
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 130
-        world.wait_until_empty()
+        assert process.stderr is not None
+        while b"has stopped" not in process.stderr.readline():
+            pass
+        seen = process.stdout.read().decode().splitlines()
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.communicate()
+    note = re.fullmatch(r"\[(\d+) lines of output dropped here: nobody read\]", seen[-1])
+    if note is None:  # its last words are more than the pipe takes, and it does not wait for one who does not read
+        assert len(seen) < lines
+    else:
+        assert int(note[1]) + len(seen) - 1 == lines
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(world: World, closed: str) -> None:
+    queue(world)
+    world.topology(QUEUE.format(placement="process") + app("last", "python last.py"))
+    world.write("last.py", "import sys; print('out'); print('err', file=sys.stderr); print('there', file=open('said', 'w'))\n")
+    world.write("watcher.py", WATCHER.replace("print(", "print('seen', file=open('said', 'w')); print("))
+    said = world.fifo("said")
+    process = world.popen("t.ztopo", shell=closed)
+    try:
+        wanted = {"there", "seen"}
+        while wanted:
+            wanted -= set(said.next().split())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        assert world.is_clean()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_output_that_cannot_be_written_is_a_failure(world: World) -> None:
+    world.topology(app("talker", "python -c 'while True: print(1)'"))
+    with open("/dev/full", "w") as full:
+        process = world.popen("t.ztopo", stdout=full, stderr=subprocess.PIPE)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert b"stopping: the output cannot be written\n" in said
+    assert said.splitlines()[-1] == b"error: cannot write to standard output: No space left on device"
+    assert process.returncode == 2
+    assert world.is_clean()
+
+
+# Signals before anything is started
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_first_stops_it_before_it_starts(world: World, number: int) -> None:
+    world.topology(app("never", SLEEPER))
+    pending = f"import os, signal, sys; signal.pthread_sigmask(0, {{{number:d}}}); os.kill(os.getpid(), {number:d}); "
+    command = [sys.executable, "-c", pending + "os.execv(sys.executable, sys.argv[1:])", *ZTOPO, "up", "t.ztopo"]
+    done = subprocess.run(command, cwd=world.folder, env=world.environment, capture_output=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.decode() == f"t.ztopo is not started: {signal.Signals(number).name}\n"
+    assert world.is_clean()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_file_is_read_stops_it_before_it_starts(world: World, number: int) -> None:
+    os.mkfifo(world.folder / "slow.ztopo")
+    process = world.popen("slow.ztopo", stderr=subprocess.PIPE)
+    with open(world.folder / "slow.ztopo", "w"):  # opens when ztopo has come to read
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert said.decode() == f"slow.ztopo is not started: {signal.Signals(number).name}\n"
+    assert process.returncode == 0
 
 
 def test_what_a_second_signal_kills_is_no_failure(world: World, ends_well: Ends) -> None:
@@ -691,18 +769,20 @@ def test_an_apps_output_is_as_it_is_off_a_terminal(world: World, ends_well: Ends
     assert done.stdout.split(b"\n") == [*(b"odd | " + line for line in wanted), b""]
 
 
-def test_output_that_is_read_before_the_start_is_said_is_shown_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_that_is_read_before_the_start_is_said_is_shown_after_it(tmp_path: Path) -> None:
     place = Place("t.ztopo", 1, 0, 1)
     plan = Plan("t", None, (), (AppPlan("early", ("true",), "/", {}, place), AppPlan("lost", ("true",), "/", {}, place)), (), ())
-    progress = Progress(plan, "never", lambda: None)
-    progress.wrote("early", "first words", False)
-    progress.wrote("lost", "of one that never started", False)
-    assert capsys.readouterr().out == ""
-    progress.tell(Started("early", 4711))
-    said = capsys.readouterr()
-    assert (said.err, said.out) == ("early started  process 4711, t.ztopo:1\n", "early | first words\n")
-    progress.tell(Phased("ended"))
-    assert capsys.readouterr().out == "lost  | of one that never started\n"
+    with open(tmp_path / "both", "w", encoding="utf-8") as both, Progress(plan, "never", pytest.fail, both, both) as progress:
+        progress.wrote("early", "first words", False)
+        progress.wrote("lost", "of one that never started", False)
+        progress.tell(Started("early", 4711))
+        progress.tell(Phased("ended"))
+    assert (tmp_path / "both").read_text().splitlines() == [
+        "early started  process 4711, t.ztopo:1",
+        "early | first words",
+        "lost  | of one that never started",
+        "t was not started: nothing of it is left",
+    ]
 
 
 def test_ctrl_c_at_a_terminal_reaches_only_ztopo(world: World) -> None:

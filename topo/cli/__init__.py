@@ -1,6 +1,7 @@
 """The `ztopo` command: one verb per file of this folder, found by looking into it.
 
-A verb is a module with a click command named `command`, and perhaps `aliases`. All of them are imported for `ztopo --help`,
+A verb is a module with a click command named `command`, perhaps `aliases`, and `hears_signals = True` if it lets signals through
+itself, once it can do something about them. All of them are imported for `ztopo --help`,
 so none imports anything heavier than click at its head: what a verb needs, it imports in its function.
 
 A verb returns an `Exit`. Data goes to standard output by `out`, everything else to standard error by `say`; both know how to
@@ -17,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
+
+from topo.signals import let_through
 
 if TYPE_CHECKING:
     from topo.compile import Compilation
@@ -107,9 +110,7 @@ def replace(source: Source, text: str) -> None:
         raise Refusal(f"cannot write {source.name}: {error.strerror}") from error
 
 
-def _write(stream: TextIO | None, text: str) -> None:
-    if stream is None:
-        return
+def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)
         stream.flush()
@@ -127,17 +128,26 @@ def _silence(stream: TextIO) -> None:
 def _prepare_streams() -> None:
     """See to it that writing cannot fail for reasons that are none of ours.
 
-    Standard streams that were closed become /dev/null, or the next file or socket opened would be taken for them. What the
-    terminal's encoding does not have is written as an escape.
+    Standard streams that were closed become /dev/null, here and in what is started from here, or the next file or socket opened
+    would be taken for them. What the terminal's encoding does not have is written as an escape.
     """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _open_nowhere(number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115  # it stays open
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _open_nowhere(number: int) -> None:
+    """Let a descriptor that was closed be /dev/null."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere == number:
+        os.set_inheritable(nowhere, True)
+    else:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def style_for(stream: TextIO | None, color: str) -> Style:
@@ -320,6 +330,10 @@ def _aliases(verb: str) -> tuple[str, ...]:
     return getattr(import_module(f"topo.cli.{verb}"), "aliases", ())
 
 
+def _hears_signals(verb: str | None) -> bool:
+    return verb is not None and getattr(import_module(f"topo.cli.{verb}"), "hears_signals", False)
+
+
 def _nearest(name: str) -> str:
     from difflib import get_close_matches
 
@@ -364,6 +378,8 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
 @click.pass_context
 def ztopo(context: click.Context) -> Exit:
     """Check, draw and run ZeroMQ topologies written in .ztopo files."""
+    if not _hears_signals(context.invoked_subcommand):
+        let_through()
     if context.invoked_subcommand is None:
         say(context.get_help())
     return Exit.USAGE

@@ -7,21 +7,23 @@
     client     started  process 4711, request_broker.ztopo:15
     client     | asked, and got an answer
 
-The output of the apps goes to standard output, everything else to standard error.
+The output of the apps goes to standard output, everything else to standard error. A reader who does not read holds nothing up
+but the output: see `_writer.py`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from signal import SIGKILL, Signals
+from typing import Self, TextIO
 
-from topo.cli import report, say, style_for
+from topo.cli import style_for
+from topo.cli._writer import Writer
 from topo.plan import Plan
 from topo.render import plural
+from topo.render.findings_full import render
 from topo.run.events import (
     Bound,
     Busy,
@@ -48,18 +50,17 @@ WORD = 8
 
 
 class Progress:
-    """Shows events. It is told them in several threads."""
+    """Shows events. It is told them in several threads. At the end of its block all is written that is read."""
 
-    def __init__(self, plan: Plan, color: str, on_closed: Callable[[], None]) -> None:
-        """`on_closed` is called once standard output does not take anything any more."""
+    def __init__(self, plan: Plan, color: str, on_failed: Callable[[OSError], None], out: TextIO, err: TextIO) -> None:
+        """`on_failed` is called when standard output takes nothing any more."""
         self._plan = plan
-        self._color = color
-        self._on_closed = on_closed
+        self._writer = Writer(out, err, on_failed)
+        self._say = self._writer.say
         self._lock = threading.Lock()
-        self._out = style_for(sys.stdout, color)
-        self._err = style_for(sys.stderr, color)
-        self._terminal = sys.stdout is not None and sys.stdout.isatty()
-        self._closed = False
+        self._out = style_for(out, color)
+        self._err = style_for(err, color)
+        self._terminal = out.isatty()
         self._was_ready = False
         self._failed = False
         self._stopping = False
@@ -79,6 +80,12 @@ class Progress:
         self._early: dict[str, list[str]] = {}
         """The output of those that are not yet said to have started."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
     # Output
 
     def wrote(self, name: str, line: str, goes_on: bool) -> None:
@@ -87,21 +94,11 @@ class Progress:
         line = harmless(line) if self._terminal else line
         text = f"{self._out.paint(self._padded(name), self._colors.get(name, 'dim'))} {self._out.paint(bar, 'dim')} {line}\n"
         with self._lock:
-            if name in self._pids or self._over:
-                self._write(text)
-            else:
+            early = name not in self._pids and not self._over
+            if early:
                 self._early.setdefault(name, []).append(text)
-
-    def _write(self, text: str) -> None:
-        if self._closed or not text:
-            return
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except OSError:
-            self._closed = True
-            _throw_away(sys.stdout.fileno())
-            self._on_closed()
+        if not early:  # without the lock: it may have to wait for the reader
+            self._writer.offer(text)
 
     # Events
 
@@ -121,7 +118,7 @@ class Progress:
                 self._pids[name] = pid
                 if name in self._apps:
                     self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
-                self._write("".join(self._early.pop(name, ())))
+                self._writer.write("".join(self._early.pop(name, ())))
             case Halted(name, number):
                 self._line(name, "halted", f"by {Signals(number).name}, process {self._pids[name]}", "yellow")
             case Resumed(name):
@@ -136,23 +133,24 @@ class Progress:
                 self._running()
             case Phased("stopping"):
                 self._stopping = True
+                self._writer.hurry()
                 if self._failed:
-                    say("stopping everything else")
+                    self._say("stopping everything else")
             case Phased("killing"):
                 self._killing = True
             case Phased("ended"):
                 self._over = True
-                self._write("".join(line for lines in self._early.values() for line in lines))
+                self._writer.write("".join(line for lines in self._early.values() for line in lines))
                 self._ended()
             case Stopping(why):
-                say(f"{'killing everything' if self._killing else 'stopping'}: {why}")
+                self._say(f"{'killing everything' if self._killing else 'stopping'}: {why}")
             case Busy(names):
-                say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
+                self._say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
             case ReloadAsked(by):
-                say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
+                self._say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
             case Said(diagnostic):
                 self._failed = self._failed or diagnostic.severity == "error"
-                report([diagnostic], self._color)
+                self._say(render([diagnostic], self._err))
 
     def _show_ready(self) -> None:
         """Show devices in the order of the file, however they came to be ready."""
@@ -166,7 +164,7 @@ class Progress:
         for socket in device.sockets:
             side = socket.id.rpartition(".")[2]
             for address in self._bound[name].addresses.get(socket.id, ()):
-                say(f"{' ' * self._column} {side:<{WORD}} {address}")
+                self._say(f"{' ' * self._column} {side:<{WORD}} {address}")
 
     def _show_end(self, name: str, status: int) -> None:
         """The end of a process that is to end. Devices say theirs themselves, unless they are killed."""
@@ -179,17 +177,17 @@ class Progress:
         counts = ((len(self._devices), "device"), (len(self._apps), "app"))
         what = ", ".join(plural(n, noun) for n, noun in counts if n) or "nothing to run"
         self._was_ready = True
-        say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
+        self._say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
 
     def _ended(self) -> None:
         what = "has stopped" if self._was_ready else "was not started: nothing of it is left"
-        say(f"{self._plan.name} {what}" + (", after the failure above" if self._failed and self._was_ready else ""))
+        self._say(f"{self._plan.name} {what}" + (", after the failure above" if self._failed and self._was_ready else ""))
 
     # Lines
 
     def _line(self, name: str, word: str, text: str, *how: str) -> None:
         colored = self._err.paint(self._padded(name), self._colors.get(name, "dim"))
-        say(f"{colored} {self._err.paint(f'{word:<{WORD}}', *how)} {self._err.paint(text, 'dim')}")
+        self._say(f"{colored} {self._err.paint(f'{word:<{WORD}}', *how)} {self._err.paint(text, 'dim')}")
 
     def _padded(self, name: str) -> str:
         text = cut(name, self._column)
@@ -210,10 +208,3 @@ def _counts(statistics: dict[str, object]) -> str:
 
     received, sent = (sum(messages(side, way) for side in ("frontend", "backend")) for way in ("received", "sent"))
     return f"{received:,} messages received, {sent:,} sent"
-
-
-def _throw_away(handle: int) -> None:
-    """Let what is still written there go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, handle)
-    os.close(nowhere)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 from topo.cli import Exit, Refusal, color_option, compiled, file_argument, report, say, set_option
+from topo.cli._wishes import Unwanted, Wishes
 
 if TYPE_CHECKING:
     from topo.compile import Compilation
-    from topo.run.supervisor import Supervisor
 
-PATIENCE = 5.0
-"""Seconds from the second wish to stop until ztopo ends whatever holds it up."""
+hears_signals = True
+
+GONE = (errno.EPIPE, errno.EIO)
+"""How a pipe or a terminal says that nobody is at the other end any more."""
 
 
 @click.command()
@@ -35,12 +35,22 @@ def command(file: str, params: dict[str, str], color: str) -> Exit:
     Ctrl-C or SIGTERM stops everything in order, and ends with 0; a second one stops it at once, and ends with 130. Ends with 1
     if something could not start or has failed, with 78 if the file is invalid and nothing was started.
     """
+    with Wishes() as wishes:
+        try:
+            wishes.listen()
+            return _check_and_run(file, params, color, wishes)
+        except Unwanted as wish:
+            say(f"{file} is not started: {wish}")
+            return Exit.DONE
+
+
+def _check_and_run(file: str, params: dict[str, str], color: str, wishes: Wishes) -> Exit:
     _can_run(color)
     compilation = compiled(file, params, color, invalid=Exit.INVALID)
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
         return Exit.INVALID
-    return _claim_and_run(compilation, color)
+    return _run(compilation, color, wishes)
 
 
 def _can_run(color: str) -> None:
@@ -67,72 +77,47 @@ def _needs_application(compilation: Compilation, color: str) -> bool:
     return bool(said)
 
 
-def _claim_and_run(compilation: Compilation, color: str) -> Exit:
-    from topo.run.folder import Refused, claim
-
-    assert compilation.model is not None
-    path = compilation.source.path
-    try:
-        with claim(compilation.model.name, str(path or compilation.source.name), compilation.model.span):
-            return _run(compilation, color)
-    except Refused as refused:
-        report([refused.diagnostic], color)
-        return Exit.FINDINGS
-
-
-def _run(compilation: Compilation, color: str) -> Exit:
+def _run(compilation: Compilation, color: str, wishes: Wishes) -> Exit:
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.plan import sources
     from topo.run.events import StopAsked
+    from topo.run.folder import Refused, claim
     from topo.run.supervisor import Supervisor
 
     assert compilation.graph is not None
     plan = make_plan(compilation)
-    progress = Progress(plan, color, lambda: supervisor.post(StopAsked("nobody reads the output any more", insists=False)))
-    supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
-    with _signals(supervisor):
-        return Exit(supervisor.run().code)
-
-
-@contextmanager
-def _signals(supervisor: Supervisor) -> Iterator[None]:
-    """Let signals be events for as long as the block lasts.
-
-    The handlers only post; but where the loop does not come to hear them, because nobody takes what it has to say, the second
-    wish to stop ends this process all the same, after a while. The starter then ends everything.
-    """
-    from topo.run.events import ReloadAsked, StopAsked
-
-    wishes = 0
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal wishes
-        wishes += 1
-        supervisor.post(StopAsked(signal.Signals(number).name))
-        if wishes == 2:
-            last = threading.Timer(PATIENCE, os._exit, (Exit.FORCED,))
-            last.daemon = True
-            last.start()
-
-    def reload(number: int, frame: object) -> None:
-        supervisor.post(ReloadAsked(signal.Signals(number).name))
-
-    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop}
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup wants it to be ignored
-        wanted[signal.SIGHUP] = stop if _has_terminal() else reload
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    output = Output(lambda why: supervisor.post(StopAsked(why, insists=False)))
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
+            supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
+            wishes.go_to(supervisor)
+            path = compilation.source.path
+            with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span):
+                code = supervisor.run().code
+    except Refused as refused:
+        report([refused.diagnostic], color)
+        return Exit.FINDINGS
+    output.check()
+    return Exit(code)
 
 
-def _has_terminal() -> bool:
-    """Whether this process has a controlling terminal, which SIGHUP says is gone."""
-    try:
-        open("/dev/tty").close()
-    except OSError:
-        return False
-    return True
+class Output:
+    """What becomes of standard output: if it takes nothing any more, everything is stopped."""
+
+    def __init__(self, stop: Callable[[str], None]) -> None:
+        self._stop = stop
+        self._error: OSError | None = None
+
+    def fail(self, error: OSError) -> None:
+        """It cannot be written to. That nobody is at its other end is a reason to stop, anything else a failure too."""
+        if error.errno in GONE:
+            self._stop("nobody reads the output any more")
+        else:
+            self._error = error
+            self._stop("the output cannot be written")
+
+    def check(self) -> None:
+        """Raise what was a failure."""
+        if self._error is not None:
+            raise Refusal(f"cannot write to standard output: {self._error.strerror}") from self._error
