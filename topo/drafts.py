@@ -33,7 +33,7 @@ from topo.model import (
     Value,
     ValueKind,
 )
-from topo.source import Span
+from topo.source import Source, Span
 from topo.syntax import tree
 from topo.values import Given, Mistake, Outer, Set, Values
 from topo.zeromq.kinds import KINDS
@@ -121,6 +121,7 @@ class Drafts:
         self.drafts: list[Draft] = []
         self.processes: list[Process] = []
         self.made = 0
+        self._folders: dict[Source, Path] = {}
         self._places: set[tuple[str, int, int, str]] = set()
         self._modules = modules
         path = file.source.path
@@ -483,10 +484,10 @@ class Drafts:
         if side.side.text == "control":
             self._broken(draft, mistakes.not_carried_out(side.side.span, "a control side"))
             return
-        same = next((c for c in side.spec.clauses if isinstance(c, tree.Same)), None)
-        if same is not None:
-            self._same(draft, side, same)
-            return
+        for clause in side.spec.clauses:
+            if isinstance(clause, tree.Same):
+                self._same(draft, side, clause)
+                return
         assert isinstance(draft.statement, tree.Device)
         kind = draft.statement.kind.text
         why = f"a {kind} knows no usual ones" if kind in KINDS else ""
@@ -510,7 +511,7 @@ class Drafts:
             span=statement.name.span,
             replica=replica,
             doc=statement.doc,
-            folder=str(statement.span.source.folder),
+            folder=str(self._folder(statement.span.source)),
             context=self._context(scope, items, numbers),
         )
         draft = Draft(component, statement, replica, scope)
@@ -591,7 +592,9 @@ class Drafts:
     def _only_options(self, draft: Draft, block: tree.Block | None) -> list[tree.Option | tree.With]:
         """The options in the braces of a socket; nothing else stands there."""
         options: list[tree.Option | tree.With] = []
-        for item in block.items if block else ():
+        if block is None:
+            return options
+        for item in block.items:
             if isinstance(item, tree.Option | tree.With):
                 options.append(item)
             else:
@@ -668,16 +671,17 @@ class Drafts:
         index = 0
         for clause in spec.clauses:
             match clause:
-                case tree.Bind(places=places):
-                    for endpoint in (e for place in places for e in self.endpoints(draft, place, numbers, "bind")):
-                        yield Bind(endpoint, index)
-                        index += 1
+                case tree.Connect():
+                    pass
+                case tree.Bind():
+                    for place in clause.places:
+                        for endpoint in self.endpoints(draft, place, numbers, "bind"):
+                            yield Bind(endpoint, index)
+                            index += 1
                 case tree.Secured():
                     self._broken(draft, mistakes.not_carried_out(clause.span, "`secured by`"))
                 case tree.Same():
                     self._broken(draft, mistakes.cannot_stand_here(clause.span, "`same` is for the `out` of a device"))
-                case tree.Connect():
-                    pass
 
     def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> Iterator[Endpoint]:
         """The endpoints that are written, with params inserted and relative paths made absolute; more than one for a list."""
@@ -694,8 +698,15 @@ class Drafts:
             if one.kind != "text":
                 self._broken(draft, mistakes.bad_param_value(place.span, f"`{one.shown}` is not an endpoint"))
                 continue
-            text = absolute(one.shown, place.span.source.folder)
+            text = absolute(one.shown, self._folder(place.span.source))
             yield Endpoint(text, parse(text), place.span)
+
+    def _folder(self, source: Source) -> Path:
+        """What relative paths in a text are relative to. It is asked for very often."""
+        folder = self._folders.get(source)
+        if folder is None:
+            folder = self._folders[source] = source.folder
+        return folder
 
     def _options(self, draft: Draft, items: Iterable[tree.Option | tree.With], numbers: Numbers) -> Iterator[Option]:
         own = {item.name.text for item in items if isinstance(item, tree.Option)}

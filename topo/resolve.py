@@ -61,7 +61,6 @@ class _Names:
         self.drafts = drafts
         self.inside = any(isinstance(d.component, App) and d.component.inside for d in drafts.drafts)
         self.links = 0
-        self.sound = {s.socket.id for d in drafts.drafts for s in d.sockets if s.socket.type in SOCKETS}
 
     def finish(self) -> list[Component]:
         """Every device and app with its sockets."""
@@ -70,10 +69,12 @@ class _Names:
     def _finish(self, draft: Draft) -> Component:
         sockets = []
         for sketch in draft.sockets:
-            clauses = [c for c in sketch.spec.clauses if isinstance(c, tree.Connect)]
-            connects = tuple(c for clause in clauses for c in self._connects(draft, sketch, clause))
-            if sketch.socket.id in self.sound:
-                sockets.append(replace(sketch.socket, connects=connects))
+            connects: list[Connect] = []
+            for clause in sketch.spec.clauses:
+                if isinstance(clause, tree.Connect):
+                    connects.extend(self._connects(draft, sketch, clause))
+            if sketch.socket.type in SOCKETS:
+                sockets.append(replace(sketch.socket, connects=tuple(connects)) if connects else sketch.socket)
         return replace(draft.component, sockets=tuple(sockets))
 
     def _connects(self, draft: Draft, sketch: SocketDraft, clause: tree.Connect) -> Iterator[Connect]:
@@ -106,7 +107,7 @@ class _Names:
         for other in components:
             sockets, transport = self._sockets(other, outer, rest)
             for found in sockets:
-                if found.socket.id not in self.sound or (other.broken and not found.socket.binds):
+                if found.socket.type not in SOCKETS or (other.broken and not found.socket.binds):
                     draft.broken = True  # what is wrong there has been said
                     continue
                 bind = self._nearest(draft, other, found.socket, transport)
