@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from topo import mistakes
@@ -69,8 +70,7 @@ def no_modules(path: Path) -> tree.File | str:
     return f"{path} cannot be read here"
 
 
-@dataclass(slots=True)
-class SocketDraft:
+class SocketDraft(msgspec.Struct, eq=False):
     """A socket whose connects are not looked at yet."""
 
     socket: Socket
@@ -80,8 +80,7 @@ class SocketDraft:
     numbers: Numbers
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct, eq=False):
     """A device or an app whose sockets are not finished yet."""
 
     component: Component
@@ -90,9 +89,9 @@ class Draft:
     scope: Scope
     owner: Draft | None = None
     """The app that a device is part of."""
-    devices: dict[str, list[Draft]] = field(default_factory=dict)
+    devices: dict[str, list[Draft]] = {}
     """The devices that are part of an app."""
-    sockets: list[SocketDraft] = field(default_factory=list)
+    sockets: list[SocketDraft] = []
     broken: bool = False
 
 
@@ -158,6 +157,8 @@ class Drafts:
 
     def touched(self, span: Span) -> bool:
         """Whether something in a place could not be read."""
+        if not self.doubtful:
+            return False
         return any(d.source is span.source and d.start < span.end and span.start < d.end for d in self.doubtful)
 
     def _topology_name(self, file: tree.File) -> tree.Name | None:
@@ -685,6 +686,9 @@ class Drafts:
 
     def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> Iterator[Endpoint]:
         """The endpoints that are written, with params inserted and relative paths made absolute; more than one for a list."""
+        if isinstance(place, tree.EndpointText) and "${" not in place.text:  # nearly all are
+            yield self._endpoint(place, place.text)
+            return
         if isinstance(place, tree.Reference):
             notes = ("to talk to another socket, connect to it; a param is inserted as ${name}",)
             self._broken(draft, mistakes.cannot_stand_here(place.span, f"an endpoint stands behind `{verb}`", notes))
@@ -698,8 +702,11 @@ class Drafts:
             if one.kind != "text":
                 self._broken(draft, mistakes.bad_param_value(place.span, f"`{one.shown}` is not an endpoint"))
                 continue
-            text = absolute(one.shown, self._folder(place.span.source))
-            yield Endpoint(text, parse(text), place.span)
+            yield self._endpoint(place, one.shown)
+
+    def _endpoint(self, place: tree.Place, shown: str) -> Endpoint:
+        text = absolute(shown, self._folder(place.span.source))
+        return Endpoint(text, parse(text), place.span)
 
     def _folder(self, source: Source) -> Path:
         """What relative paths in a text are relative to. It is asked for very often."""

@@ -157,14 +157,34 @@ class Graph:
                 found[device.home].append(device)
         return dict(found)
 
+    def of_type(self, *types: str) -> Iterator[Socket]:
+        """The sockets of some types."""
+        for name in types:
+            yield from self._by_type.get(name, ())
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Socket]]:
+        found: dict[str, list[Socket]] = defaultdict(list)
+        for socket in self.sockets.values():
+            found[socket.type].append(socket)
+        return dict(found)
+
+    @cached_property
+    def settings(self) -> tuple[tuple[Socket, Option], ...]:
+        """Every option that is written, with its socket."""
+        return tuple((socket, option) for socket in self.sockets.values() for option in socket.options)
+
     @cached_property
     def _inside(self) -> bool:
         return any(app.inside for app in self.model.apps)
 
     def any_number(self, socket: Socket) -> bool:
         """Whether a socket stands for any number of them: its owner is declared with `[*]`."""
-        replica = self.components[socket.owner].replica
-        return replica is not None and replica.count is None
+        return socket.owner in self._countless
+
+    @cached_property
+    def _countless(self) -> frozenset[str]:
+        return frozenset(c.name for c in self.model.components if c.replica is not None and c.replica.count is None)
 
     def links_of(self, socket: Socket) -> tuple[Link, ...]:
         """The links at a socket, whichever end it is."""
@@ -185,14 +205,17 @@ class Graph:
         found: dict[str, list[tuple[Socket, Bind]]] = defaultdict(list)
         for socket in self.sockets.values():
             for bind in socket.binds:
-                if not bind.endpoint.address.wild_port:
-                    for key in self.places(socket, bound_keys(bind.endpoint.address, ipv6_on(socket))):
+                address = bind.endpoint.address
+                if not address.wild_port:
+                    for key in self.places(socket, bound_keys(address, address.wild_host and ipv6_on(socket))):
                         found[key].append((socket, bind))
         return dict(found)
 
     def places(self, socket: Socket, keys: tuple[str, ...]) -> tuple[str, ...]:
         """The keys of an address that a socket binds or connects to; inproc is a place within the socket's process."""
-        return tuple(f"{key} in {self.process(socket)}" if key.startswith("inproc:") else key for key in keys)
+        if not keys[0].startswith("inproc:"):
+            return keys
+        return tuple(f"{key} in {self.process(socket)}" for key in keys)
 
     def _join(self) -> Iterator[Link]:
         for socket in self.sockets.values():
@@ -219,6 +242,20 @@ class Graph:
             for socket in self.sockets.values()
             for use, endpoint in _endpoints(socket)
         )
+
+    @cached_property
+    def flawed(self) -> tuple[Written, ...]:
+        """Those of them that have a flaw."""
+        return tuple(written for written in self.endpoints if written.flaw is not None)
+
+    @cached_property
+    def over(self) -> dict[str, list[Written]]:
+        """Those that have none, by their transports."""
+        found: dict[str, list[Written]] = defaultdict(list)
+        for written in self.endpoints:
+            if written.flaw is None:
+                found[written.endpoint.address.transport].append(written)
+        return dict(found)
 
     @cached_property
     def nx(self) -> networkx.MultiDiGraph[Any]:
@@ -258,7 +295,8 @@ def opposite(device: Device, socket: Socket) -> Socket | None:
 
 def ways(device: Device) -> list[tuple[str, str]]:
     """The ways that messages go through a device, each from a side's id to another's. One socket needs no way to itself."""
-    inward, outward, monitor = device.side("in"), device.side("out"), device.side("monitor")
+    sides: dict[str, Socket] = {socket.role: socket for socket in device.sockets}
+    inward, outward, monitor = sides.get("in"), sides.get("out"), sides.get("monitor")
     found = []
     for source, target in ((inward, outward), (outward, inward)):
         if source is None or not SOCKETS[source.type].receives:

@@ -237,6 +237,8 @@ class _Names:
 
     def _nearest(self, draft: Draft, other: Draft, socket: Socket, transport: str) -> Bind | None:
         """Of the endpoints that a socket binds the nearest that both ends can reach, the first of equals."""
+        if len(socket.binds) == 1 and not transport:
+            return socket.binds[0]
         same_process = process_of(draft.component, self.inside) == process_of(other.component, self.inside)
         binds = [b for b in socket.binds if not transport or b.endpoint.address.transport == transport]
         reachable = [b for b in binds if same_process or b.endpoint.address.transport != "inproc"]

@@ -33,8 +33,8 @@ def sub_without_subscription(graph: Graph) -> Iterator[Diagnostic]:
 
     In a device XSUB and XPUB do it better: they pass on the subscriptions of those behind it.
     """
-    for socket in graph.sockets.values():
-        if socket.type != "SUB" or socket.role == "monitor" or any(known(o.name) is None for o in socket.options):
+    for socket in graph.of_type("SUB"):
+        if socket.role == "monitor" or any(known(o.name) is None for o in socket.options):
             continue  # a monitor cannot be a SUB at all; an option that is not known may be meant to subscribe
         if socket.option("subscribe") is None:
             in_device = graph.device(socket) is not None

@@ -30,11 +30,10 @@ def draft_socket_type(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     """
     if libzmq.draft:
         return
-    for socket in graph.sockets.values():
-        if SOCKETS[socket.type].draft:
-            yield Diagnostic(
-                code="ZT210",
-                message=f"{libzmq.name} does not have {with_article(socket.type)}",
-                labels=(Label(socket.type_span, "the first handshake would abort the process"),),
-                notes=("the type is a draft, and this libzmq was built without drafts",),
-            )
+    for socket in graph.of_type(*(t.name for t in SOCKETS.values() if t.draft)):
+        yield Diagnostic(
+            code="ZT210",
+            message=f"{libzmq.name} does not have {with_article(socket.type)}",
+            labels=(Label(socket.type_span, "the first handshake would abort the process"),),
+            notes=("the type is a draft, and this libzmq was built without drafts",),
+        )

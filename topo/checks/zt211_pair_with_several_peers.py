@@ -29,12 +29,11 @@ def pair_with_several_peers(graph: Graph) -> Iterator[Diagnostic]:
     app right: DEALER connect hub
     ```
     """
-    for socket in graph.sockets.values():
-        if SOCKETS[socket.type].exclusive:
-            links = tuple(link for link in graph.links_of(socket) if link.talks)
-            any_number = any(graph.any_number(_peer(link, socket)) for link in links)
-            if len(links) > 1 or any_number:
-                yield _crowded(socket, links, certain=len(links) > 1)
+    for socket in graph.of_type(*(t.name for t in SOCKETS.values() if t.exclusive)):
+        links = tuple(link for link in graph.links_of(socket) if link.talks)
+        any_number = any(graph.any_number(_peer(link, socket)) for link in links)
+        if len(links) > 1 or any_number:
+            yield _crowded(socket, links, certain=len(links) > 1)
 
 
 def _peer(link: Link, socket: Socket) -> Socket:

@@ -30,9 +30,7 @@ def routing_id_twice(graph: Graph) -> Iterator[Diagnostic]:
 
     Without `routing_id` a ROUTER makes one up for each peer, which is enough for those that are only answered.
     """
-    for router in graph.sockets.values():
-        if router.type != "ROUTER":
-            continue
+    for router in graph.of_type("ROUTER"):
         first: dict[bytes, tuple[Socket, Value]] = {}
         for link in graph.links_of(router):
             peer = link.b if link.a.id == router.id else link.a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from topo.check import check
@@ -9,7 +10,7 @@ from topo.diagnostic import Diagnostic, Edit, Fix, Label
 from topo.graph import Graph, ipv6_on
 from topo.model import Device, Endpoint, Socket
 from topo.source import Span
-from topo.zeromq.transports import TRANSPORTS, claims
+from topo.zeromq.transports import TRANSPORTS, canonical_port, claims
 
 Bound = tuple[Socket, Endpoint]
 
@@ -42,24 +43,33 @@ def bound_twice(graph: Graph) -> Iterator[Diagnostic]:
     ```
     """
     taken: dict[str, Bound] = {}
-    for written in graph.endpoints:
-        socket, endpoint = written.socket, written.endpoint
-        if written.use == "connect" or written.flaw is not None or not _exclusive(endpoint):
-            continue
+    for socket, endpoint in _exclusive(graph):
         takes, minds = claims(endpoint.address, ipv6_on(socket))
-        clash = next((taken[key] for key in graph.places(socket, tuple(sorted(minds))) if key in taken), None)
+        clash: Bound | None = None
+        for key in graph.places(socket, minds):
+            clash = clash or taken.get(key)
         if clash is not None:
             yield _clash(graph, clash, (socket, endpoint))
         elif graph.any_number(socket) and endpoint.address.transport != "inproc" and "${" not in endpoint.span.text:
             yield _replicas(socket, endpoint, "each that is started")
-        for key in graph.places(socket, tuple(takes)):
+        for key in graph.places(socket, takes):
             taken.setdefault(key, (socket, endpoint))
 
 
-def _exclusive(endpoint: Endpoint) -> bool:
-    """Whether it is a place that only one can have: not one that the system chooses, nor a multicast group."""
-    transport = TRANSPORTS[endpoint.address.transport]
-    return not endpoint.address.wild_port and transport.types is None
+def _exclusive(graph: Graph) -> Iterator[Bound]:
+    """What is bound in places that only one can have, not those that the system chooses, nor multicast groups.
+
+    What has a port or a name that nothing else has is in nobody's way.
+    """
+    alike: dict[tuple[str, str], list[Bound]] = defaultdict(list)
+    for transport, endpoints in graph.over.items():
+        for written in endpoints if TRANSPORTS[transport].types is None else ():
+            address = written.endpoint.address
+            if written.use == "bind" and not address.wild_port:
+                alike[transport, canonical_port(address.port) or address.address].append((written.socket, written.endpoint))
+    for bound in alike.values():
+        if len(bound) > 1 or graph.any_number(bound[0][0]):
+            yield from bound
 
 
 def _clash(graph: Graph, first: Bound, second: Bound) -> Diagnostic:

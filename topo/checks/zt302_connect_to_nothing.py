@@ -41,10 +41,8 @@ def connect_to_nothing(graph: Graph) -> Iterator[Diagnostic]:
 
     An inproc name reaches nobody outside its process, so there it is an error. Any other address is the outside.
     """
-    bound_inproc = {
-        w.endpoint.address.address for w in graph.endpoints if w.endpoint.address.transport == "inproc" and w.use == "bind"
-    }
-    flawed = {id(w.endpoint) for w in graph.endpoints if w.flaw is not None}
+    bound_inproc = {w.endpoint.address.address for w in graph.over.get("inproc", ()) if w.use == "bind"}
+    flawed = {id(w.endpoint) for w in graph.flawed}
     for socket in graph.sockets.values():
         for connect in socket.connects:
             if id(connect) in graph.linked:

@@ -34,7 +34,7 @@ def port_out_of_range(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH bind tcp://*:7000
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.flawed:
         flaw = written.flaw
         if flaw is None or flaw.kind != "port":
             continue

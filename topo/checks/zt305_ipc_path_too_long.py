@@ -27,9 +27,9 @@ def ipc_path_too_long(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     app jobs: PUSH bind ipc:///run/${shift}/${shift}/jobs
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.over.get("ipc", ()):
         length = path_length(written.endpoint.address)
-        if written.flaw is None and length > libzmq.ipc_path_max:
+        if length > libzmq.ipc_path_max:
             path = written.endpoint.address.address
             as_written = path in written.endpoint.span.text
             yield Diagnostic(

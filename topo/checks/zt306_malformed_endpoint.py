@@ -37,7 +37,7 @@ def malformed_endpoint(graph: Graph) -> Iterator[Diagnostic]:
     app work: PULL connect tcp://127.0.0.1:0;10.0.0.1:5555
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.flawed:
         flaw = written.flaw
         if flaw is not None and flaw.kind == "form":
             yield Diagnostic(

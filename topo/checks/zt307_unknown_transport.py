@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean
 from topo.graph import Graph
+from topo.model import Endpoint
 from topo.zeromq.libzmq import Libzmq
 from topo.zeromq.transports import TRANSPORTS
 
@@ -30,24 +31,28 @@ def unknown_transport(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     app jobs: PUSH bind tcp://*:5555
     ```
     """
-    for written in graph.endpoints:
-        name = written.endpoint.address.transport
-        label = Label(written.endpoint.span.narrow(name + "://"))
+    listed = ", ".join(sorted(libzmq.transports))
+    for written in graph.flawed:
         if written.flaw is not None and written.flaw.kind == "transport":
-            near = did_you_mean(name, libzmq.transports)
-            at = written.endpoint.span.narrow(name)
-            lower = name.lower()
-            yield Diagnostic(
-                code="ZT307",
-                message=f"there is no transport `{name}`",
-                labels=(label,),
-                notes=near or (f"there is {', '.join(sorted(libzmq.transports))}",),
-                fix=Fix(f"write `{lower}`", (Edit(at, lower),), safe=True) if lower in TRANSPORTS and at.text == name else None,
-            )
-        elif written.flaw is None and name not in libzmq.transports:
+            yield _unknown(written.endpoint, libzmq, listed)
+    for name in graph.over.keys() - libzmq.transports:
+        for written in graph.over[name]:
             yield Diagnostic(
                 code="ZT307",
                 message=f"{libzmq.name} was built without the transport `{name}`",
-                labels=(label,),
-                notes=(f"it has {', '.join(sorted(libzmq.transports))}",),
+                labels=(Label(written.endpoint.span.narrow(name + "://")),),
+                notes=(f"it has {listed}",),
             )
+
+
+def _unknown(endpoint: Endpoint, libzmq: Libzmq, listed: str) -> Diagnostic:
+    name = endpoint.address.transport
+    at = endpoint.span.narrow(name)
+    lower = name.lower()
+    return Diagnostic(
+        code="ZT307",
+        message=f"there is no transport `{name}`",
+        labels=(Label(endpoint.span.narrow(name + "://")),),
+        notes=did_you_mean(name, libzmq.transports) or (f"there is {listed}",),
+        fix=Fix(f"write `{lower}`", (Edit(at, lower),), safe=True) if lower in TRANSPORTS and at.text == name else None,
+    )

@@ -29,7 +29,7 @@ def connect_to_wildcard(graph: Graph) -> Iterator[Diagnostic]:
 
     A connect to `0.0.0.0` is a warning: on Linux it reaches this host, elsewhere it may not.
     """
-    for written in graph.endpoints:
+    for written in graph.flawed:
         flaw = written.flaw
         if flaw is not None and flaw.kind == "wild":
             yield Diagnostic(

@@ -23,9 +23,9 @@ def ipv6_without_option(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH bind tcp://[::1]:5555 { ipv6 true }
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.over.get("tcp", ()):
         address = written.endpoint.address
-        if written.flaw is None and address.ipv6 and address.transport == "tcp" and not ipv6_on(written.socket):
+        if address.ipv6 and not ipv6_on(written.socket):
             yield Diagnostic(
                 code="ZT310",
                 message=f"`{written.socket.declared}` does not speak IPv6",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
+from topo.model import Socket
+from topo.source import Span
 from topo.zeromq.libzmq import Libzmq
 from topo.zeromq.sockets import with_article
 from topo.zeromq.transports import TRANSPORTS
@@ -26,17 +28,20 @@ def transport_not_for_type(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]
     app news: PUB bind tcp://127.0.0.1:5555
     ```
     """
-    for written in graph.endpoints:
-        name = written.endpoint.address.transport
-        if written.flaw is not None or name not in libzmq.transports:
-            continue
+    for name, endpoints in graph.over.items():
         types = TRANSPORTS[name].types
-        if types is not None and written.socket.type not in types:
-            yield Diagnostic(
-                code="ZT311",
-                message=f"{with_article(written.socket.type)} does not speak {name}",
-                labels=(
-                    Label(written.endpoint.span.narrow(name + "://"), f"{name} is for {', '.join(sorted(types))}"),
-                    Label(written.socket.type_span, f"`{written.socket.declared}` is {with_article(written.socket.type)}"),
-                ),
-            )
+        if types is None or name not in libzmq.transports:
+            continue
+        for written in endpoints:
+            if written.socket.type not in types:
+                yield _wrong(
+                    written.socket, written.endpoint.span.narrow(name + "://"), f"{name} is for {', '.join(sorted(types))}", name
+                )
+
+
+def _wrong(socket: Socket, span: Span, why: str, transport: str) -> Diagnostic:
+    return Diagnostic(
+        code="ZT311",
+        message=f"{with_article(socket.type)} does not speak {transport}",
+        labels=(Label(span, why), Label(socket.type_span, f"`{socket.declared}` is {with_article(socket.type)}")),
+    )

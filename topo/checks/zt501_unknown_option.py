@@ -24,10 +24,9 @@ def unknown_option(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH bind tcp://*:5555 { linger 0; hwm 5000 }
     ```
     """
-    for socket in graph.sockets.values():
-        for option in socket.options:
-            if known(option.name) is None:
-                yield _unknown(option)
+    for _, option in graph.settings:
+        if known(option.name) is None:
+            yield _unknown(option)
 
 
 def _unknown(option: Option) -> Diagnostic:

@@ -44,17 +44,16 @@ def wrong_kind_of_value(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
 
     Only `subscribe` and the like take several values; the `prefix` of a monitor takes two texts, for its two sides.
     """
-    for socket in graph.sockets.values():
-        for option in socket.options:
-            row = known(option.name)
-            if row is None or lacking(row, libzmq):
-                continue
-            if not row.many and len(option.values) != row.values:
-                yield _count(option, row)
-                continue
-            for value in option.values:
-                if not fits(row, value.kind, value.value) or (value.kind == "any" and graph.device(socket) is not None):
-                    yield _kind(socket, option, row, value)
+    for socket, option in graph.settings:
+        row = known(option.name)
+        if row is None or lacking(row, libzmq):
+            continue
+        if not row.many and len(option.values) != row.values:
+            yield _count(option, row)
+            continue
+        for value in option.values:
+            if not fits(row, value.kind, value.value) or (value.kind == "any" and graph.device(socket) is not None):
+                yield _kind(socket, option, row, value)
 
 
 def _count(option: Option, row: options.Option) -> Diagnostic:

@@ -30,14 +30,13 @@ def value_out_of_range(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     app client: DEALER connect tcp://10.0.0.1:5555 { routing_id "client" }
     ```
     """
-    for socket in graph.sockets.values():
-        for option in socket.options:
-            row = known(option.name)
-            if row is None or lacking(row, libzmq) or (not row.many and len(option.values) != row.values):
-                continue
-            for value in option.values:
-                if value.kind != "any" and fits(row, value.kind, value.value) and not in_range(row, value.value):
-                    yield _out(option, row, value)
+    for _, option in graph.settings:
+        row = known(option.name)
+        if row is None or lacking(row, libzmq) or (not row.many and len(option.values) != row.values):
+            continue
+        for value in option.values:
+            if value.kind != "any" and fits(row, value.kind, value.value) and not in_range(row, value.value):
+                yield _out(option, row, value)
 
 
 def _out(option: Option, row: options.Option, value: Value) -> Diagnostic:

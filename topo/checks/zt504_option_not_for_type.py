@@ -38,15 +38,14 @@ def option_not_for_type(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     app jobs: DEALER connect hub { routing_id "jobs" }
     ```
     """
-    for socket in graph.sockets.values():
-        for option in socket.options:
-            row = known(option.name)
-            if row is None or lacking(row, libzmq):
-                continue
-            if row.sides is not None and socket.role not in row.sides:
-                yield _not_here(socket, option, f"it is for the {' and '.join(sorted(row.sides))} of a device")
-            elif row.types is not None and socket.type not in row.types:
-                yield _wrong_type(socket, option, row)
+    for socket, option in graph.settings:
+        row = known(option.name)
+        if row is None or lacking(row, libzmq):
+            continue
+        if row.sides is not None and socket.role not in row.sides:
+            yield _not_here(socket, option, f"it is for the {' and '.join(sorted(row.sides))} of a device")
+        elif row.types is not None and socket.type not in row.types:
+            yield _wrong_type(socket, option, row)
 
 
 def _wrong_type(socket: Socket, option: Option, row: options.Option) -> Diagnostic:

@@ -30,13 +30,12 @@ def option_missing_here(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
 
     pyzmq's wheels have no drafts, no GSSAPI, no NORM, no VMCI and no secure WebSockets.
     """
-    for socket in graph.sockets.values():
-        for option in socket.options:
-            row = known(option.name)
-            why = lacking(row, libzmq) if row is not None else ""
-            if why:
-                yield Diagnostic(
-                    code="ZT505",
-                    message=f"`{option.name}` cannot be set here",
-                    labels=(Label(option.span, why),),
-                )
+    for _, option in graph.settings:
+        row = known(option.name)
+        why = lacking(row, libzmq) if row is not None else ""
+        if why:
+            yield Diagnostic(
+                code="ZT505",
+                message=f"`{option.name}` cannot be set here",
+                labels=(Label(option.span, why),),
+            )

@@ -28,6 +28,7 @@ __all__ = [
     "Use",
     "absolute",
     "bound_keys",
+    "canonical_port",
     "claims",
     "flaw",
     "for_connecting",
@@ -83,6 +84,7 @@ INTERFACE = re.compile(
     r"lo\d?|(?:eth|wlan|docker|br|bond|tun|tap|virbr|ib|usb|wg|ppp)\d+|en\d+|(?:en|wl|ww)(?:[opsx]\w+)|(?:br-|veth)[0-9a-f]{7,12}"
 )
 """What interfaces are usually called: by the kernel, systemd.net-naming-scheme(7), macOS, Docker."""
+BLANK = re.compile(r"\s")
 
 Use = Literal["bind", "connect"]
 
@@ -152,19 +154,24 @@ def parse(endpoint: str) -> Address:
 
 def flaw(address: Address, use: Use) -> Flaw | None:
     """The first thing that is wrong with an endpoint for this use, whatever libzmq says of it."""
+    transport = TRANSPORTS.get(address.transport)
+    if transport is None or not address.address:
+        return _form_flaw(address)
+    if transport.name == "ipc":
+        return _path_flaw(address, use)
+    if not transport.ported or transport.name in ADDRESSED_BY_NUMBER:
+        return None
+    return _source_flaw(address, use) or _host_flaw(address, use) or _port_flaw(address, use)
+
+
+def _form_flaw(address: Address) -> Flaw:
     if "://" not in address.endpoint:
         return Flaw("form", address.endpoint, "an endpoint has the form transport://address")
     if not address.transport:
         return Flaw("form", address.endpoint, "it names no transport")
     if address.transport not in TRANSPORTS:
         return Flaw("transport", address.transport, "libzmq has no such transport")
-    if not address.address:
-        return Flaw("form", address.endpoint, "it has no address")
-    if address.transport == "ipc":
-        return _path_flaw(address, use)
-    if not address.ported or address.transport in ADDRESSED_BY_NUMBER:
-        return None
-    return _source_flaw(address, use) or _host_flaw(address, use) or _port_flaw(address, use)
+    return Flaw("form", address.endpoint, "it has no address")
 
 
 def _path_flaw(address: Address, use: Use) -> Flaw | None:
@@ -194,7 +201,7 @@ def _host_flaw(address: Address, use: Use) -> Flaw | None:
         return Flaw("form", host, "brackets go around an IPv6 address")
     if host.startswith("[") and ":" not in host:
         return Flaw("form", host, "brackets go around an IPv6 address, and around nothing else", grave=False)
-    if any(c.isspace() for c in host):
+    if BLANK.search(host):
         return Flaw("form", host, "a host has no blanks")
     if not host:
         return Flaw("wild" if use == "connect" else "form", address.endpoint, "it names no host")
@@ -278,7 +285,7 @@ def canonical_host(host: str) -> str:
 
 def canonical_port(port: str) -> str:
     """One spelling for each port: without leading zeros."""
-    return str(int(port)) if port.isascii() and port.isdigit() and len(port) < 20 else port
+    return str(int(port)) if port[:1] == "0" and port.isascii() and port.isdigit() and len(port) < 20 else port
 
 
 def interface(host: str) -> bool:
@@ -349,15 +356,17 @@ def reached_keys(address: Address) -> tuple[str, ...]:
     return (f"{address.transport}://{itself}:{port}", f"{address.transport}{family}://*:{port}")
 
 
-def claims(address: Address, ipv6: bool = False) -> tuple[frozenset[str], frozenset[str]]:
+def claims(address: Address, ipv6: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a bind takes, and what must not be taken by another: all addresses of a host exclude each single one."""
-    keys = frozenset(bound_keys(address, ipv6))
+    keys = bound_keys(address, ipv6)
     if not address.ported:
         return keys, keys
     port, over = canonical_port(address.port), families(address, ipv6)
-    some = frozenset(f"{address.transport}{family}://one:{port}" for family in over)
-    every = frozenset(f"{address.transport}{family}://*:{port}" for family in over)
-    return (keys, keys | some) if address.wild_host else (keys | some, keys | every)
+    some = tuple([f"{address.transport}{family}://one:{port}" for family in over])
+    if address.wild_host:
+        return keys, (*keys, *some)
+    every = tuple([f"{address.transport}{family}://*:{port}" for family in over])
+    return (*keys, *some), (*every, *keys)
 
 
 def same_place(connect: Address, bind: Address, ipv6: bool = False) -> bool:
