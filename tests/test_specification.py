@@ -17,7 +17,7 @@ from topo.compile import LARGEST_FILE, Compilation, compile
 from topo.diagnostic import counted
 from topo.render import Style, findings_concise, model_ztopo
 from topo.source import Source
-from topo.syntax import expression, parse, recover
+from topo.syntax import expression, json_text, parse, recover
 from topo.syntax.grammar import text
 from topo.zeromq.kinds import KINDS
 from topo.zeromq.libzmq import Libzmq
@@ -161,6 +161,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert [row[1] for row in rows(section("Limits"))] == [
         f"{LARGEST_FILE // 1024**2} MiB",
         f"{parse.MOST_DEPTH}",
+        f"{json_text.MOST_DEPTH}",
         f"{recover.MOST_MISTAKES}",
         f"{expression.LONGEST}",
         f"{drafts.MOST_REPLICAS:,}",

@@ -62,7 +62,7 @@ class Judged(msgspec.Struct, frozen=True):
 def find(file: tree.File) -> Iterator[Allow]:
     """Every allow in a text."""
     source = file.source
-    at = -1 if source.program else source.text.find(WORD)
+    at = -1 if source.program or source.is_json else source.text.find(WORD)
     while at >= 0:
         line = source.position(at).line
         yield from _in_line(file, line)

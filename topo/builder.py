@@ -15,15 +15,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import msgspec
-
 from topo.calls import Calls, line_at
-from topo.compile import Compilation, compile_tree, make_plan, read
+from topo.compile import Compilation, compile_tree, make_plan, read, tree_of
 from topo.diagnostic import Diagnostic, has_errors
 from topo.plan import sources
 from topo.source import Source, Span
 from topo.syntax import tree
-from topo.syntax.parse import parse
 from topo.zeromq.libzmq import Libzmq
 
 if TYPE_CHECKING:
@@ -70,7 +67,7 @@ def loads(text: str, params: Mapping[str, object] | None = None, name: str = "<t
 
 
 def _from_source(source: Source, params: Mapping[str, object] | None) -> Topology:
-    file, said = parse(source)
+    file, said = tree_of(source)
     if has_errors(said):
         raise TopologyError(said)
     topology = Topology(params=params)
@@ -196,8 +193,7 @@ class Topology:
 
     def compile(self, libzmq: Libzmq | None = None) -> Compilation:
         """Everything that can be said about the topology as it stands; `libzmq` is the one to judge by, pyzmq's if None."""
-        compilation = compile_tree(self.as_tree(), self.params, libzmq)
-        return msgspec.structs.replace(compilation, diagnostics=tuple(map(_without_edits, compilation.diagnostics)))
+        return compile_tree(self.as_tree(), self.params, libzmq)
 
     def check(self, libzmq: Libzmq | None = None) -> list[Diagnostic]:
         """What is wrong with the topology, in the order of the places; an empty list if nothing is."""
@@ -270,14 +266,6 @@ class Topology:
             path = Path(name).resolve() if Path(name).is_file() else None
             source = self._sources[name] = Source(text, name, path, program=True)
         return source
-
-
-def _without_edits(diagnostic: Diagnostic) -> Diagnostic:
-    """The fix of a program as a note: its edits are ztopo's language, not Python's."""
-    fix = diagnostic.fix
-    if fix is None or not any(edit.span.source.program for edit in fix.edits):
-        return diagnostic
-    return msgspec.structs.replace(diagnostic, fix=None, notes=(*diagnostic.notes, fix.title))
 
 
 class _Spec:

@@ -26,7 +26,7 @@ from topo.syntax.parse import parse
 from topo.timing import Watch, unwatched
 from topo.zeromq.libzmq import Libzmq, at_hand
 
-__all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "make_plan", "read"]
+__all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "make_plan", "read", "tree_of"]
 
 LARGEST_FILE = 32 * 1024 * 1024
 """The largest file that is looked at, in bytes."""
@@ -71,8 +71,17 @@ def compile(
     None. `watch` sees how long each part takes. Nothing is raised for what is wrong with the text.
     """
     with watch("parse"):
-        file, said = parse(source, fragment=fragment)
+        file, said = tree_of(source, fragment=fragment)
     return compile_tree(file, params, libzmq, said, reader, watch)
+
+
+def tree_of(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Diagnostic]]:
+    """What a text says, be it in ztopo or in JSON, and what is wrong with it."""
+    if source.is_json:
+        from topo.syntax import json_reader  # which is not needed for most
+
+        return json_reader.read(source)
+    return parse(source, fragment=fragment)
 
 
 def compile_tree(
@@ -102,7 +111,9 @@ def _compilation(
     judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, model.doubtful))], allows)
     useless = () if has_errors(before) else allow.useless(judged.unused)  # what is wrong may hide what is allowed
     diagnostics = in_order([*before, *judged.said, *allow.unreadable(allows), *useless])
-    return Compilation(file.source, tuple(diagnostics), file, model, graph, tuple(judged.silenced), tuple(judged.unused))
+    return Compilation(
+        file.source, tuple(map(_without_edits, diagnostics)), file, model, graph, tuple(judged.silenced), tuple(judged.unused)
+    )
 
 
 def make_plan(compilation: Compilation) -> Plan:
@@ -162,9 +173,18 @@ class Modules:
             return f"{path.name} cannot be read: {error.strerror if isinstance(error, OSError) else error}"
         if isinstance(source, Diagnostic):
             return source.message
-        file, said = parse(source)
+        file, said = tree_of(source)
         self.said.extend(said)
         return file
+
+
+def _without_edits(diagnostic: Diagnostic) -> Diagnostic:
+    """The fix of a program, or of JSON, as a note: its edits are in ztopo's language, and these are not."""
+    fix = diagnostic.fix
+    if fix is None or not any(edit.span.source.program or edit.span.source.is_json for edit in fix.edits):
+        return diagnostic
+    said = any(fix.title.removeprefix("write ") in note for note in diagnostic.notes)
+    return msgspec.structs.replace(diagnostic, fix=None, notes=diagnostic.notes if said else (*diagnostic.notes, fix.title))
 
 
 def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:

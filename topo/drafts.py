@@ -58,6 +58,7 @@ CONTEXT_OPTIONS = {"io_threads": (0, 1024), "max_sockets": (1, 65_535)}
 Modules = Callable[[Path], "tree.File | str"]
 """Reads a file as a module: its tree, or why it cannot be read. It says itself what is wrong with its text."""
 Numbers = dict[str, int]
+Bracket = tree.Bracket | tree.Numbered | None
 
 ANY = "*"
 """Among the numbers of a replica: 1 if it stands for any number of them, so that which one it is, is not known."""
@@ -186,8 +187,8 @@ class Drafts:
     def _declare(self, scope: Scope, statement: tree.Statement) -> None:
         match statement:
             case tree.Device() | tree.App():
-                if self._is_new(scope, statement.name):
-                    scope.named[statement.name.text] = self._replicated(scope, statement, scope.prefix, {})
+                if self._is_new(scope, statement.name, statement.bracket):
+                    self._add(scope, statement.name, self._replicated(scope, statement, scope.prefix, {}))
             case tree.Process():
                 self._process(scope, statement)
             case tree.Use():
@@ -198,8 +199,12 @@ class Drafts:
             case _:
                 pass
 
-    def _is_new(self, scope: Scope, name: tree.Name) -> bool:
-        first = scope.declared.setdefault(name.text, name.span)
+    def _add(self, scope: Scope, name: tree.Name, drafts: list[Draft]) -> None:
+        known = scope.named.setdefault(name.text, drafts[:0])
+        known.extend(drafts)  # type: ignore[arg-type]  # what the name of a device or an app stands for are drafts
+
+    def _is_new(self, scope: Scope, name: tree.Name, bracket: Bracket = None) -> bool:
+        first = scope.declared.setdefault(_declared(name, bracket), name.span)
         if first is not name.span:
             self.say(mistakes.taken_twice(name.span, name.text, "the name", first))
         return first is name.span
@@ -223,7 +228,7 @@ class Drafts:
     ) -> list[Draft]:
         """A draft for each replica of a declaration. `numbers` are those of what it stands in."""
         drafts = []
-        if group is not None and group.replica is not None and statement.bracket is not None:
+        if group is not None and group.replica is not None and isinstance(statement.bracket, tree.Bracket):
             self.say(
                 mistakes.bad_replica(
                     statement.bracket.span, "a device of a replicated process has the replicas of that", group.span
@@ -242,13 +247,15 @@ class Drafts:
             drafts.append(draft)
         return drafts
 
-    def _replicas(
-        self, scope: Scope, base: str, bracket: tree.Bracket | None, numbers: Numbers
-    ) -> Iterator[tuple[Replica | None, Numbers]]:
+    def _replicas(self, scope: Scope, base: str, bracket: Bracket, numbers: Numbers) -> Iterator[tuple[Replica | None, Numbers]]:
         """What a declaration stands for: each replica, and the numbers that its expressions may use."""
         if bracket is None:
             self.made += bool(scope.prefix)
             yield None, {}
+            return
+        if isinstance(bracket, tree.Numbered):
+            self.made += 1
+            yield Replica(base, bracket.index, bracket.count), {"index": bracket.index, ANY: 0}
             return
         count, variable = self._count(scope, bracket, numbers)
         if count is None:
@@ -262,7 +269,7 @@ class Drafts:
         for index in range(count):
             yield Replica(base, index, count), {"index": index, ANY: 0, **({variable: index} if variable else {})}
 
-    def _counted(self, draft: Draft, bracket: tree.Bracket | None, why: str) -> None:
+    def _counted(self, draft: Draft, bracket: Bracket, why: str) -> None:
         """What ztopo runs is not any number of them."""
         if bracket is not None and draft.replica is not None and draft.replica.count is None:
             note = "`[*]` is for apps that somebody else starts"
@@ -285,9 +292,9 @@ class Drafts:
 
     def _process(self, scope: Scope, statement: tree.Process) -> None:
         name = statement.name.text
-        if not self._is_new(scope, statement.name):
+        if not self._is_new(scope, statement.name, statement.bracket):
             return
-        devices = [i for i in statement.block.items if isinstance(i, tree.Device) and self._is_new(scope, i.name)]
+        devices = [i for i in statement.block.items if isinstance(i, tree.Device) and self._is_new(scope, i.name, i.bracket)]
         for item in statement.block.items:
             if not isinstance(item, tree.Device | tree.Context):
                 self.say(mistakes.cannot_stand_here(item.span, "only devices and a context stand in a process"))
@@ -300,9 +307,7 @@ class Drafts:
             )
             self.processes.append(group)
             for device in devices:
-                drafts = self._replicated(scope, device, scope.prefix, numbers, group=group)
-                known = scope.named.setdefault(device.name.text, drafts[:0])
-                known.extend(drafts)  # type: ignore[arg-type]  # what a device's name stands for are drafts
+                self._add(scope, device.name, self._replicated(scope, device, scope.prefix, numbers, group=group))
 
     def _context(self, scope: Scope, items: Iterable[tree.Item], numbers: Numbers) -> Context:
         """The context that is declared among the items of a block."""
@@ -512,7 +517,7 @@ class Drafts:
             span=statement.name.span,
             replica=replica,
             doc=statement.doc,
-            folder=str(self._folder(statement.span.source)),
+            folder=statement.folder or str(self._folder(statement.span.source)),
             context=self._context(scope, items, numbers),
         )
         draft = Draft(component, statement, replica, scope)
@@ -526,13 +531,14 @@ class Drafts:
                 case tree.Run():
                     run = self._command(draft, item, run, numbers)
                 case tree.Socket(name=inner) | tree.Device(name=inner) if statement.spec is None:
-                    first = declared.get(inner.text) or devices.get(inner.text)
+                    key = _declared(inner, item.bracket)
+                    first = declared.get(key) or devices.get(key)
                     if first is not None:
                         self._broken(draft, mistakes.taken_twice(inner.span, inner.text, "the name", first.name.span))
                     elif isinstance(item, tree.Socket):
-                        declared[inner.text] = item
+                        declared[key] = item
                     else:
-                        devices[inner.text] = item
+                        devices[key] = item
                 case tree.Option() | tree.With() if statement.spec is not None:
                     options.append(item)
                 case tree.Context():
@@ -568,7 +574,8 @@ class Drafts:
                 mistakes.cannot_stand_here(device.name.span, "a device does not stand in an app that is `run inside`", (note,)),
             )
         prefix = f"{draft.component.name}."
-        draft.devices[device.name.text] = self._replicated(draft.scope, device, prefix, numbers, owner=draft)
+        parts = self._replicated(draft.scope, device, prefix, numbers, owner=draft)
+        draft.devices.setdefault(device.name.text, []).extend(parts)
 
     def _command(self, draft: Draft, run: tree.Run, before: tree.Run | None, numbers: Numbers) -> tree.Run:
         assert isinstance(draft.component, App)
@@ -689,7 +696,7 @@ class Drafts:
         if isinstance(place, tree.EndpointText) and "${" not in place.text:  # nearly all are
             yield self._endpoint(place, place.text)
             return
-        if isinstance(place, tree.Reference):
+        if isinstance(place, tree.Reference | tree.Ends):
             notes = ("to talk to another socket, connect to it; a param is inserted as ${name}",)
             self._broken(draft, mistakes.cannot_stand_here(place.span, f"an endpoint stands behind `{verb}`", notes))
             return
@@ -755,6 +762,11 @@ class Drafts:
             yield Option(item.name.text, tuple(values), item.name.span)
 
 
+def _declared(name: tree.Name, bracket: Bracket) -> str:
+    """What no other declaration may be called: the name, which replicas that stand by themselves have in common."""
+    return f"{name.text}[{bracket.index}]" if isinstance(bracket, tree.Numbered) else name.text
+
+
 def _named(base: str, replica: Replica | None) -> str:
     """The name of a replica: `worker[0]`, `client[*]`."""
     if replica is None:
@@ -775,7 +787,8 @@ def _value(option: str, node: tree.Value, given: Given) -> Value:
         if row.kind in ("duration", "size", "bool", "int"):
             kind = row.kind
             value = value * 1000 if row.unit == "s" and value > 0 else value
-    return Value(kind, value, node.span)
+    secret = option in OPTIONS and OPTIONS[option].secret
+    return Value(kind, value, node.span, given.origin if secret else None)
 
 
 def _prefixes(draft: Draft) -> tuple[bytes, bytes]:

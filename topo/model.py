@@ -24,6 +24,7 @@ __all__ = [
     "Endpoint",
     "Model",
     "Option",
+    "Origin",
     "Placement",
     "Process",
     "Replica",
@@ -37,6 +38,8 @@ Placement = Literal["thread", "process", "group", "app"]
 """Where a device lives: in the thread host, in a process of its own, in a process group, in the program of an app."""
 Role = Literal["in", "out", "monitor", "control", "app"]
 ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
+Origin = tuple[Literal["file", "env"], str]
+"""The absolute path of a file, or the name of an environment variable."""
 
 REPLICA = re.compile(r"\[(\d+|\*)\]")
 
@@ -92,6 +95,8 @@ class Value(msgspec.Struct, frozen=True):
     kind: ValueKind
     value: int | bytes
     span: Span
+    origin: Origin | None = None
+    """Where a secret comes from, which may be told while its value may not."""
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -132,8 +137,12 @@ class Socket(msgspec.Struct, frozen=True):
     @property
     def variable(self) -> str:
         """The environment variable in which an app that is started finds the endpoints of this socket."""
-        replica = self.id.removeprefix(f"{self.owner}.{self.name}") if self.id != self.owner else ""
-        return _variable(self.name + replica)
+        return _variable(self.name + self.bracket)
+
+    @property
+    def bracket(self) -> str:
+        """`[2]` if it is one of several of its name in its app, or nothing."""
+        return self.id.removeprefix(f"{self.owner}.{self.name}") if self.id != self.owner else ""
 
     def option(self, *names: str) -> Option | None:
         """The last option of these names: the one that counts."""

@@ -6,6 +6,7 @@ A declaration with a mistake is noted as doubtful, so that the checks do not rep
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, NoReturn
 
 from msgspec.structs import replace
@@ -25,6 +26,8 @@ __all__ = ["resolve"]
 
 MOST_LINKS = 200_000
 """The most links by name in a topology: every replica to every replica is soon very many."""
+MANY = 100
+"""For so many names that nothing has it is said which are nearly right."""
 NEAREST = {"inproc": 0, "ipc": 1, "tcp": 2}
 """Which of several endpoints of a socket is taken first, where both ends can reach it."""
 
@@ -61,6 +64,7 @@ class _Names:
         self.drafts = drafts
         self.inside = any(isinstance(d.component, App) and d.component.inside for d in drafts.drafts)
         self.links = 0
+        self.unknown = 0
 
     def finish(self) -> list[Component]:
         """Every device and app with its sockets."""
@@ -79,6 +83,9 @@ class _Names:
 
     def _connects(self, draft: Draft, sketch: SocketDraft, clause: tree.Connect) -> Iterator[Connect]:
         for place in clause.places:
+            if isinstance(place, tree.Ends):
+                yield Connect(place.span, None, *self._ends(draft, place))
+                continue
             try:
                 outer = self._reference(draft, sketch, place)
                 if outer is not None:
@@ -89,6 +96,53 @@ class _Names:
                 continue
             for endpoint in self.drafts.endpoints(draft, place, sketch.numbers, "connect"):
                 yield Connect(place.span, endpoint)
+
+    def _ends(self, draft: Draft, place: tree.Ends) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+        """The same as `_targets` for sockets that are named one by one."""
+        targets, unbound = [], []
+        for end in place.ends:
+            try:
+                other, socket = self._named(draft, end)
+                bind = self._bound(draft, other, socket, end)
+            except Mistake:
+                draft.broken = True
+                continue
+            if bind is not None:
+                targets.append(Target(socket.id, bind.index))
+            else:
+                unbound.append(socket.id)
+        return tuple(targets), tuple(unbound)
+
+    def _named(self, draft: Draft, end: tree.End) -> tuple[Draft, Socket]:
+        """The socket that a name stands for, and whose it is."""
+        name = f"{draft.scope.prefix}{end.socket.text}"
+        if name not in self._by_name:
+            if any(f"{name}.".startswith(f"{draft.scope.prefix}{lost}.") for lost in draft.scope.file.lost):
+                raise Mistake  # it may be declared where nothing could be read
+            self.unknown += 1
+            known = self._names if self.unknown <= MANY else ()
+            self._fail(mistakes.unknown_name(end.socket.span, end.socket.text, "socket", known))
+        other, sketch = self._by_name[name]
+        if sketch.socket.type not in SOCKETS or (other.broken and not sketch.socket.binds):
+            raise Mistake  # what is wrong there has been said
+        return other, sketch.socket
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[Draft, SocketDraft]]:
+        return {sketch.socket.id: (draft, sketch) for draft in self.drafts.drafts for sketch in draft.sockets}
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+    def _bound(self, draft: Draft, other: Draft, socket: Socket, end: tree.End) -> Bind | None:
+        """The bind of a socket that is connected to."""
+        if end.bind is None:
+            return self._nearest(draft, other, socket, "")
+        if end.bind >= len(socket.binds):
+            message = f"`{socket.id}` has no bind {end.bind}"
+            self._fail(mistakes.several_sockets(end.bind_span, "", message, (), other.statement.name.span))
+        return socket.binds[end.bind]
 
     def _reference(self, draft: Draft, sketch: SocketDraft, place: tree.Place) -> Outer | None:
         """The reference that a place is or stands for, and where to look it up; None for an endpoint."""

@@ -6,6 +6,7 @@ out only when somebody wants to read them, because a file of 50,000 lines has a 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 __all__ = ["Position", "Source", "Span"]
+
+JSON = re.compile(r"\s*[{\[]")
 
 
 class Position(NamedTuple):
@@ -41,6 +44,11 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.name!r}, {len(self.text)} characters)"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is to be read as JSON: it is named so, or begins with a bracket, which no text of ztopo does."""
+        return not self.program and (self.name.endswith(".json") or JSON.match(self.text) is not None)
 
     @property
     def folder(self) -> Path:

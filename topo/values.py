@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NoReturn
 
 import msgspec
+from msgspec.structs import replace
 
 from topo import mistakes
 from topo.diagnostic import Diagnostic, Edit, Fix, did_you_mean
@@ -77,6 +78,8 @@ class Given(msgspec.Struct, frozen=True):
     shown: str
     items: tuple[Given, ...] = ()
     socket: Outer | None = None
+    origin: tuple[Literal["file", "env"], str] | None = None
+    """The file or the environment variable that it comes from."""
 
 
 class Set(msgspec.Struct, frozen=True):
@@ -254,7 +257,7 @@ class Values:
             return Given("socket", 0, default.span.text, socket=Outer(self.scope, default, {}))
         given = self.given(default, {})
         if isinstance(default, tree.Call) and given.kind == "text":
-            return _from_outside(given.shown, kind or "text") or given
+            return replace(_from_outside(given.shown, kind or "text") or given, origin=given.origin)
         return _as_list(given) if kind == "list" else given
 
     def _default_kind(self, param: tree.Param) -> str:
@@ -287,6 +290,9 @@ class Values:
                 return Given("any", 0, "*")
             case tree.Literal(_, value):
                 return _from_python(value)
+            case tree.Exact(_, kind, value):
+                shown = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+                return Given(kind, value, "*" if kind == "any" else shown)
             case tree.FileText():
                 return self._file(node, numbers)
             case tree.Several():
@@ -325,7 +331,7 @@ class Values:
         if len(content) > LARGEST_VALUE:
             self._fail(mistakes.unreadable_value(node.path.span, str(path), f"is larger than {LARGEST_VALUE // 1024} KiB"))
         content = content.rstrip(b"\r\n")
-        return Given("text", content, content.decode("utf-8", "surrogateescape"))
+        return Given("text", content, content.decode("utf-8", "surrogateescape"), origin=("file", str(path)))
 
     def _call(self, node: tree.Call, numbers: Numbers) -> Given:
         call: tree.Value = node
@@ -333,7 +339,7 @@ class Values:
             name = self._variable(call, numbers)
             value = self.environment.get(name)
             if value is not None:
-                return Given("text", value.encode("utf-8", "surrogateescape"), value)
+                return Given("text", value.encode("utf-8", "surrogateescape"), value, origin=("env", name))
             if len(call.arguments) == 1:
                 self._fail(mistakes.unknown_param(call.span, name, (), f"the environment has no {name}"))
             call = call.arguments[1]
@@ -354,8 +360,11 @@ class Values:
             self._fail(syntax_error(first.span, "the name of a variable stands in quotes"))
         return self.given(first, numbers).shown
 
-    def text(self, node: tree.Text, numbers: Numbers) -> bytes:
+    def text(self, node: tree.Text | tree.Exact, numbers: Numbers) -> bytes:
         """A quoted text with its escapes and params worked out."""
+        if isinstance(node, tree.Exact):
+            assert isinstance(node.value, bytes)
+            return node.value
         if "\\" not in node.raw and "$" not in node.raw:
             return node.raw.encode("utf-8", "surrogateescape")
         out = bytearray()

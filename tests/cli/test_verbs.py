@@ -246,6 +246,34 @@ def test_the_topology_as_json(ztopo: Ztopo, tmp_path: Path) -> None:
     assert [a["name"] for a in document["apps"]] == ["client[*]", "worker[0]", "worker[1]", "worker[2]", "watcher"]
 
 
+def test_json_stands_in_place_of_the_file(ztopo: Ztopo, tmp_path: Path, write: Path) -> None:
+    shown = ztopo("show", "--format", "json", "broker/broker.ztopo", "-o", "broker/twin.json")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for arguments in (["check"], ["show"], ["graph"], ["graph", "--format", "mermaid"]):
+        of_json, of_text = ztopo(*arguments, "broker/twin.json"), ztopo(*arguments, "broker/broker.ztopo")
+        assert (of_json.returncode, of_json.stdout) == (of_text.returncode, of_text.stdout)
+    document = json.loads((tmp_path / "broker/twin.json").read_text())
+    document["devices"][0]["kind"] = "queu"
+    (tmp_path / "broker/twin.json").write_text(json.dumps(document, indent=1))
+    done = ztopo("check", "broker/twin.json", "--format", "concise")
+    line = (tmp_path / "broker/twin.json").read_text().splitlines().index('   "kind": "queu",') + 1
+    assert (done.returncode, done.stdout) == (1, f"broker/twin.json:{line}:13: error[ZT105]: there is no device kind `queu`\n")
+    assert ztopo("up", "broker/twin.json").returncode == 78
+
+
+def test_json_is_not_formatted(ztopo: Ztopo, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"format_version": 1}')
+    done = ztopo("fmt", "x.json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: x.json is JSON, which is not formatted; `ztopo show x.json` writes it as a text\n"
+
+
+def test_the_schema_is_written_without_a_file(ztopo: Ztopo) -> None:
+    done = ztopo("show", "--schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["title"] == "A ZeroMQ topology"
+
+
 def test_secrets_are_not_shown(ztopo: Ztopo, tmp_path: Path) -> None:
     (tmp_path / "x.ztopo").write_text(
         'ztopo 1\nparam password: text = env("PASSWORD")\n'

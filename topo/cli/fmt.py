@@ -35,6 +35,10 @@ def command(files: tuple[str, ...], check: bool, diff: bool, color: str) -> Exit
             say(f"error: {refusal.format_message()}")
             worst = Exit.USAGE
             continue
+        if not isinstance(source, Diagnostic) and source.is_json:
+            say(f"error: {shown} is JSON, which is not formatted; `ztopo show {file}` writes it as a text")
+            worst = Exit.USAGE
+            continue
         text, said = (None, [source]) if isinstance(source, Diagnostic) else format(source, usual)
         if text is None or isinstance(source, Diagnostic) or has_errors(said):
             report(said, color)

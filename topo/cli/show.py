@@ -13,6 +13,7 @@ from topo.cli import (
     compiled,
     file_argument,
     formats,
+    out,
     output_option,
     set_option,
     style_for,
@@ -20,7 +21,24 @@ from topo.cli import (
 )
 
 
+def _schema(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from topo.syntax.grammar import text
+
+    out(text("topology.schema.json"))
+    context.exit()
+
+
 @click.command()
+@click.option(
+    "--schema",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_schema,
+    help="Write the JSON Schema of the JSON, and end.",
+)
 @file_argument
 @set_option
 @click.option(
@@ -31,7 +49,8 @@ from topo.cli import (
 def command(file: str, params: dict[str, str], format: str, output: str | None, color: str) -> Exit:
     """Show the expanded topology: params inserted, names resolved.
 
-    As ztopo the text can be used in place of the file; as JSON it holds everything, places included. Secrets are never shown.
+    Both can be used in place of the file, by every verb. As JSON it holds everything, places included; --schema says what
+    each key is. Secrets are never shown: only where they come from is.
     """
     compilation = compiled(file, params, color)
     assert compilation.graph is not None

@@ -87,9 +87,27 @@ def _line(span: Span, number: int) -> dict[str, Any]:
     return {"line": number, "column": column, "text": text[column - 1 : column - 1 + WIDEST_LINE]}
 
 
-def to_json(document: dict[str, Any]) -> str:
-    """One JSON document with `format_version` first, indented, in ASCII, so that no encoding can spoil it."""
-    return json.dumps({"format_version": FORMAT_VERSION, **document}, indent=2) + "\n"
+def to_json(document: dict[str, Any], line: int = 0) -> str:
+    """One JSON document with `format_version` first, indented, in ASCII, so that no encoding can spoil it.
+
+    What has room on a `line` of so many columns stands on one.
+    """
+    return _indented({"format_version": FORMAT_VERSION, **document}, line, "\n") + "\n"
+
+
+def _indented(value: Any, line: int, newline: str) -> str:
+    if not value or not isinstance(value, dict | list):
+        return json.dumps(value)
+    inner = newline + "  "
+    if isinstance(value, dict):
+        start, end = "{}"
+        parts = [f"{json.dumps(key)}: {_indented(v, line, inner)}" for key, v in value.items()]
+    else:
+        start, end = "[]"
+        parts = [_indented(v, line, inner) for v in value]
+    if len(newline) + sum(map(len, parts)) + 2 * len(parts) <= line and not any("\n" in part for part in parts):
+        return f"{start}{', '.join(parts)}{end}"
+    return f"{start}{inner}{f',{inner}'.join(parts)}{newline}{end}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -5,8 +5,8 @@ declaration, for their names have no other way to be written, and `[*]` has no n
 says how they differ is each of them written apart. What came from modules is written flat, under names that the language can
 write; a comment says what each of those stands for.
 
-Commands run in the folder of their file, of which a text has one: a comment says where they ran before. Secrets are never
-written: a comment says which option was left out.
+Commands run in the folder of their file, of which a text has one: a comment says where they ran before. Of a secret only
+the file or the variable that it comes from is written; where there is none, a comment says which option was left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from topo.graph import Graph
-from topo.model import App, Component, Connect, Context, Device, Model, Option, Process, Socket
+from topo.model import App, Component, Connect, Context, Device, Model, Option, Origin, Process, Socket
 from topo.render import Style
 from topo.render._ztopo_names import NAME, ONE, Names, Spot, base
 from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_number, spell_text, spell_value
@@ -310,9 +310,24 @@ def _option(options: Copies[Option]) -> str:
     first = options.first
     known = OPTIONS.get(first.name)
     if known is not None and known.secret:
-        return f"# {first.name} is not shown"
+        return _secret(options)
     values = [spell_value(options.of(lambda o, n=n: o.values[n])) for n in range(len(first.values))]  # type: ignore[misc]
     return f"{first.name} {', '.join(values)}"
+
+
+def _secret(options: Copies[Option]) -> str:
+    """A secret by where it comes from, if that is known and the same for all but a number; else a comment."""
+    first = options.first
+    origins = [options.of(lambda o, n=n: o.values[n].origin) for n in range(len(first.values))]  # type: ignore[misc]
+    if any(origin is None or origin[0] != (each.first or "")[0] for each in origins for origin in each.all.values()):
+        return f"# {first.name} is not shown"
+    return f"{first.name} {', '.join(_origin(each) for each in origins)}"
+
+
+def _origin(origins: Copies[Origin | None]) -> str:
+    assert origins.first is not None
+    name = spell_text(origins.of(lambda o: o[1] if o else ""), bare=False)
+    return f"file {name}" if origins.first[0] == "file" else f"env({name})"
 
 
 def _kind(device: Device) -> str:

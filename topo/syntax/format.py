@@ -379,7 +379,7 @@ def _plain(thing: Any, types: Mapping[str, str], usual: Usual) -> Any:
     return thing
 
 
-def _bare(place: tree.Value) -> Any:
+def _bare(place: tree.Value | tree.Place) -> Any:
     match place:
         case tree.EndpointText(_, text):
             return ["endpoint", _endpoint(text)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from topo.diagnostic import Diagnostic, Edit, Fix, Label, finding
+from collections.abc import Iterable
+
+from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding
 from topo.source import Span
 
 __all__ = [
@@ -10,13 +12,24 @@ __all__ = [
     "bad_escape",
     "bad_expression",
     "bad_number",
+    "form_missing",
+    "form_unknown",
+    "key_twice",
+    "named_twice",
+    "no_home",
     "not_a_text",
+    "not_json",
+    "replica_missing",
+    "secret_left_out",
     "syntax_error",
     "version_missing",
     "version_unknown",
+    "wrong_shape",
 ]
 
 LANGUAGE_VERSION = 1
+FORM_VERSION = 1
+"""Of a topology as JSON: its `format_version`."""
 
 
 @finding("ZT001", "the text cannot be read as ztopo")
@@ -57,6 +70,8 @@ def version_unknown(span: Span, written: str) -> Diagnostic:
     app jobs: PUSH bind tcp://*:5555
     app work: PULL connect jobs
     ```
+
+    In JSON it is `format_version`, which is 1 as well.
     """
     return Diagnostic(
         code="ZT002",
@@ -145,3 +160,95 @@ def bad_escape(span: Span, escape: str) -> Diagnostic:
         labels=(Label(span),),
         notes=('known are \\\\, \\", \\n, \\t and \\xNN',),
     )
+
+
+def form_unknown(span: Span, written: str) -> Diagnostic:
+    """ZT002, for JSON of a later version."""
+    return Diagnostic(
+        code="ZT002",
+        message=f"version {written} of a topology as JSON is not known here",
+        labels=(Label(span, f"this ztopo reads version {FORM_VERSION}"),),
+        notes=("a newer ztopo may read it",) if written.isdecimal() else (),
+    )
+
+
+def form_missing(span: Span) -> Diagnostic:
+    """ZT002, for JSON that does not say its version."""
+    return Diagnostic(
+        code="ZT002",
+        message="the document does not say which version it is written in",
+        labels=(Label(span, f'there must be `"format_version": {FORM_VERSION}`'),),
+    )
+
+
+@finding("ZT020", "a text that is not JSON")
+def not_json(span: Span, message: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """What begins with `{`, and a file that is named `.json`, is read as JSON, as RFC 8259 has it.
+
+    ```ztopo ZT020
+    {"format_version": 1, "apps": [{"name": "logger"},]}
+    ```
+
+    ```ztopo
+    {"format_version": 1, "apps": [{"name": "logger"}]}
+    ```
+    """
+    return Diagnostic(code="ZT020", message=message, labels=(Label(span),), notes=notes)
+
+
+def key_twice(span: Span, key: str, first: Span) -> Diagnostic:
+    """ZT020, for an object that has a key twice."""
+    labels = (Label(span, "here again"), Label(first, "first here"))
+    return Diagnostic(code="ZT020", message=f"the key `{key}` stands twice in one object", labels=labels)
+
+
+@finding("ZT021", "JSON that does not have the form of a topology")
+def wrong_shape(span: Span, message: str, name: str = "", known: Iterable[str] = ()) -> Diagnostic:
+    """A topology as JSON has certain keys, each with values of a certain type; a key that is not known is a mistake.
+
+    ```ztopo ZT021
+    {"format_version": 1, "apps": [{"nmae": "logger"}]}
+    ```
+
+    ```ztopo
+    {"format_version": 1, "apps": [{"name": "logger"}]}
+    ```
+
+    `ztopo show --schema` writes the form as a JSON Schema, which says what each key is.
+    """
+    known = tuple(known)
+    notes = (did_you_mean(name, known) if name else ()) or ((f"known are {_listed(known)}",) if name and len(known) > 5 else ())
+    return Diagnostic(code="ZT021", message=message, labels=(Label(span),), notes=notes)
+
+
+def secret_left_out(span: Span, option: str) -> Diagnostic:
+    """ZT021, for a secret that was not written, since it has no source that can be told."""
+    return Diagnostic(
+        code="ZT021",
+        message=f"`{option}` has no values here: it is a secret, which JSON does not hold",
+        labels=(Label(span),),
+        notes=('its value is where it comes from: {"kind": "file", "value": PATH} or {"kind": "env", "value": NAME}',),
+    )
+
+
+def no_home(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    """ZT101, for a device in JSON that is part of something that there is not."""
+    notes = did_you_mean(name, known)
+    return Diagnostic(code="ZT101", message=f"there is no process or app `{name}`", labels=(Label(span),), notes=notes)
+
+
+def named_twice(span: Span, first: Span) -> Diagnostic:
+    """ZT102, for two things in JSON of one name."""
+    labels = (Label(span, "here again"), Label(first, "first here"))
+    return Diagnostic(code="ZT102", message=f"the name `{span.text}` is declared twice", labels=labels)
+
+
+def replica_missing(span: Span, number: int) -> Diagnostic:
+    """ZT109, for replicas in JSON of which one is not there."""
+    base = span.text.rpartition("[")[0]
+    message = f"there is no `{base}[{number}]`: of several all are there, from 0 on"
+    return Diagnostic(code="ZT109", message=message, labels=(Label(span),))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:-1]) + f" and `{names[-1]}`"

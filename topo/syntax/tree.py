@@ -1,10 +1,13 @@
 """What a text says, before any name is looked up. One class per construct, named as the rule in `grammar/ztopo.lark`.
 
-The Python API (`topo/builder.py`) makes the same tree, with places in the Python file; from here on nobody can tell the two
-apart.
+The Python API (`topo/builder.py`) makes the same tree, with places in the Python file, and so does JSON
+(`topo/syntax/json_reader.py`); from here on nobody can tell them apart. JSON says of everything what it is, once for each
+replica: for that there are `Numbered`, `Ends` and `Exact`.
 """
 
 from __future__ import annotations
+
+import typing
 
 import msgspec
 
@@ -20,7 +23,10 @@ __all__ = [
     "Connect",
     "Context",
     "Device",
+    "End",
     "EndpointText",
+    "Ends",
+    "Exact",
     "File",
     "FileText",
     "Host",
@@ -29,6 +35,7 @@ __all__ = [
     "Literal",
     "Name",
     "Number",
+    "Numbered",
     "On",
     "Option",
     "OptionSet",
@@ -78,6 +85,13 @@ class Bracket(Node, frozen=True, gc=False):
     text: str
 
 
+class Numbered(Node, frozen=True, gc=False):
+    """In place of a bracket: which replica a declaration is by itself, and of how many."""
+
+    index: int
+    count: int
+
+
 class Text(Node, frozen=True, gc=False):
     """A quoted text; `raw` is what stands between the quotes, escapes and `${...}` not yet worked out."""
 
@@ -112,10 +126,17 @@ class Literal(Node, frozen=True, gc=False):
     value: int | bytes | str
 
 
+class Exact(Node, frozen=True, gc=False):
+    """A value that is known with its kind; nothing in it is worked out."""
+
+    kind: typing.Literal["int", "bool", "duration", "size", "text", "any"]
+    value: int | bytes
+
+
 class FileText(Node, frozen=True, gc=False):
     """`file "path"`: the content of a file."""
 
-    path: Text
+    path: Text | Exact
 
 
 class Part(Node, frozen=True, gc=False):
@@ -132,6 +153,20 @@ class Reference(Node, frozen=True, gc=False):
     parts: tuple[Part, ...]
 
 
+class End(Node, frozen=True, gc=False):
+    """A socket that is connected to, by the name that all know it by, and which of its binds is meant, if that is said."""
+
+    socket: Name
+    bind: int | None
+    bind_span: Span
+
+
+class Ends(Node, frozen=True, gc=False):
+    """In place of a reference: the sockets that it stands for."""
+
+    ends: tuple[End, ...]
+
+
 class Call(Node, frozen=True, gc=False):
     """`env("PORT", 5555)`."""
 
@@ -145,8 +180,8 @@ class Several(Node, frozen=True, gc=False):
     values: tuple[Value, ...]
 
 
-Value = Text | Number | EndpointText | Interpolation | Star | Literal | FileText | Call | Reference | Several
-Place = EndpointText | Text | Interpolation | Reference
+Value = Text | Number | EndpointText | Interpolation | Star | Literal | Exact | FileText | Call | Reference | Several
+Place = EndpointText | Text | Interpolation | Reference | Exact | Ends
 
 # Sockets
 
@@ -216,7 +251,7 @@ class Socket(Node, frozen=True, gc=False):
     """A named socket of an app."""
 
     name: Name
-    bracket: Bracket | None
+    bracket: Bracket | Numbered | None
     spec: SocketSpec
     block: Block | None
 
@@ -225,7 +260,7 @@ class Run(Node, frozen=True, gc=False):
     """`run thread`, `run process`, `run inside`, `run "command"`; exactly one of the two is set."""
 
     how: Name | None
-    command: Text | None
+    command: Text | Exact | None
 
 
 class Restart(Node, frozen=True, gc=False):
@@ -277,7 +312,7 @@ class Device(Node, frozen=True, gc=False):
     """`device broker: queue { ... }`."""
 
     name: Name
-    bracket: Bracket | None
+    bracket: Bracket | Numbered | None
     kind: Name
     swap: Name | None
     block: Block
@@ -288,7 +323,7 @@ class Process(Node, frozen=True, gc=False):
     """`process gateway { ... }`: devices that share a process."""
 
     name: Name
-    bracket: Bracket | None
+    bracket: Bracket | Numbered | None
     block: Block
 
 
@@ -296,10 +331,12 @@ class App(Node, frozen=True, gc=False):
     """`app client: REQ connect broker.in`, or `app sink { socket work: ... }`. `spec` is set in the first form."""
 
     name: Name
-    bracket: Bracket | None
+    bracket: Bracket | Numbered | None
     spec: SocketSpec | None
     block: Block | None
     doc: str = ""
+    folder: str = ""
+    """The folder that its command runs in, if that is not the one of its text."""
 
 
 class Use(Node, frozen=True, gc=False):
