@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from tests.imagined import HOST
 from tests.strategies import right_texts
 from topo import allow
-from topo.compile import Compilation, compile
+from topo.compile import Compilation, compile, judge_host
+from topo.host import Host
 from topo.source import Source
 from topo.syntax.format import format
 from topo.syntax.parse import parse, tokens
@@ -119,6 +121,15 @@ def test_a_module_allows_for_itself() -> None:
     assert codes(use, m=module) == ["ZT302"]
     assert codes(use, m=f"{module}  {ALLOW}") == []
     assert codes(f"{use}  {ALLOW}", m=module) == ["ZT302", "ZT118"]
+
+
+def test_what_the_host_is_asked_is_allowed_too() -> None:
+    taken = 'app a: PUSH bind tcp://127.0.0.1:5555 { run "python a.py" }  # ztopo: allow ZT601 "it will be gone by then"'
+    compilation = told(taken)
+    assert compilation.diagnostics == ()  # nobody has asked the host yet
+    assert judge_host(compilation, HOST, Libzmq()) == ()
+    assert [d.code for d in judge_host(compilation, Host(), Libzmq())] == ["ZT118"]
+    assert [d.code for d in judge_host(told(taken.replace("601", "602")), HOST, Libzmq())] == ["ZT601", "ZT118"]
 
 
 def test_the_place_of_one_that_is_useless_can_be_taken_out() -> None:

@@ -6,13 +6,17 @@ import importlib
 import pkgutil
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import topo.checks
-from topo.check import checks, findings
-from topo.compile import Compilation, compile
+import topo.hostchecks
+from tests.imagined import HOST
+from topo.check import Check, checks, findings, host_checks
+from topo.compile import Compilation, compile, judge_host
 from topo.diagnostic import Diagnostic, Finding, counted
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
@@ -37,8 +41,10 @@ def told(text: str, **abilities: object) -> Compilation:
 
 
 def found(text: str, code: str = "", **abilities: object) -> list[Diagnostic]:
-    """What is found in a text: all that counts against it, and what is worth knowing under this code."""
-    return [d for d in told(text, **abilities).diagnostics if d.severity != "info" or d.code == code]
+    """What is found in a text: all that counts against it, and what is worth knowing under this code; if of a host, there too."""
+    compilation = told(text, **abilities)
+    said = [*compilation.diagnostics, *(judge_host(compilation, HOST, Libzmq()) if code.startswith("ZT6") else ())]
+    return [d for d in said if d.severity != "info" or d.code == code]
 
 
 def codes(text: str, **abilities: object) -> list[str]:
@@ -78,26 +84,31 @@ def test_a_finding_explains_itself(finding: Finding) -> None:
     assert finding.levels == tuple(sorted(set(finding.levels), key=LEVELS.index))
 
 
-def test_each_check_has_a_file_that_is_named_after_it() -> None:
-    modules = {info.name for info in pkgutil.iter_modules(topo.checks.__path__)}
-    named = {f"{c.finding.code.lower()}_{c.__name__}" for c in checks()}  # type: ignore[attr-defined]  # marks of check.py
+ROOMS = [pytest.param(topo.checks, checks, id="checks"), pytest.param(topo.hostchecks, host_checks, id="hostchecks")]
+
+
+@pytest.mark.parametrize(("room", "found"), ROOMS)
+def test_each_check_has_a_file_that_is_named_after_it(room: ModuleType, found: Callable[[], tuple[Check, ...]]) -> None:
+    modules = {info.name for info in pkgutil.iter_modules(room.__path__)}
+    named = {f"{c.finding.code.lower()}_{c.__name__}" for c in found()}  # type: ignore[attr-defined]  # marks of check.py
     assert modules == named
 
 
 def test_no_code_is_given_twice() -> None:
-    given = [c.finding.code for c in checks()]  # type: ignore[attr-defined]  # a mark of check.py
+    given = [c.finding.code for c in (*checks(), *host_checks())]
     assert len(given) == len(set(given))
     assert set(given) <= set(findings())
 
 
-@pytest.mark.parametrize("finding", ALL)
-def test_a_check_gives_no_code_but_its_own(finding: Finding) -> None:
+@pytest.mark.parametrize(("room", "found"), ROOMS)
+def test_a_check_gives_no_code_but_its_own(room: ModuleType, found: Callable[[], tuple[Check, ...]]) -> None:
     """Read in its text: each file writes the one code, so that `explain` finds what is said."""
-    for info in pkgutil.iter_modules(topo.checks.__path__):
-        module = importlib.import_module(f"topo.checks.{info.name}")
+    for info in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+        module = importlib.import_module(info.name)
         assert module.__file__ is not None
         written = set(re.findall(r'code="(ZT\d+)"', Path(module.__file__).read_text()))
-        assert written == {info.name[:5].upper()}
+        assert written == {info.name.rpartition(".")[2][:5].upper()}
+    assert (room is topo.hostchecks) == all(c.finding.code.startswith("ZT6") for c in found())
 
 
 @pytest.mark.parametrize("finding", ALL)

@@ -115,7 +115,8 @@ def _innermost(items: Sequence[tree.Statement | tree.Item], at: int) -> tree.Sta
 def _wrong(wanted: re.Match[str] | None) -> str:
     if wanted is None:
         return 'behind `allow` stand a code and a reason, as in `allow ZT302 "started by hand"`'
-    if any(ask.finding.code == wanted[1] and ask.finding.allowable for ask in check.checks()):
+    asked = check.host_checks() if wanted[1].startswith(HOST) else check.checks()
+    if any(ask.finding.code == wanted[1] and ask.finding.allowable for ask in asked):
         return "" if wanted[2] and wanted[2].strip() else "it gives no reason, in quotes behind the code"
     if wanted[1] in check.findings():
         return f"what {wanted[1]} finds cannot be allowed: nothing could be made of such a file"

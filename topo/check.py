@@ -1,7 +1,8 @@
 """The shape of a check, and how all of them are found and run.
 
 A check is one file in `topo/checks/`: a function over the graph that yields diagnostics, marked with its code and title. It
-is found by looking into the folder. Codes that are given before there is a graph (syntax, names) and after it (run time)
+is found by looking into the folder. Those in `topo/hostchecks/` ask about the host, too, and are run before something is
+started on it. Codes that are given before there is a graph (syntax, names) and after it (run time)
 are marked with `topo.diagnostic.finding` in the modules named below, and are explained in the same way.
 """
 
@@ -15,10 +16,11 @@ from typing import Any, Protocol, cast
 
 from topo.diagnostic import Diagnostic, Finding, Severity
 from topo.graph import Graph
+from topo.host import Host
 from topo.timing import Watch, unwatched
 from topo.zeromq.libzmq import Libzmq
 
-__all__ = ["Check", "check", "checks", "findings", "run"]
+__all__ = ["Check", "check", "checks", "findings", "host_checks", "run", "run_host"]
 
 
 class Check(Protocol):
@@ -26,7 +28,7 @@ class Check(Protocol):
 
     finding: Finding
 
-    def __call__(self, graph: Graph, libzmq: Libzmq, /) -> Iterable[Diagnostic]:
+    def __call__(self, graph: Graph, libzmq: Libzmq, host: Host = ..., /) -> Iterable[Diagnostic]:
         """Everything that there is to say."""
         ...
 
@@ -37,7 +39,7 @@ MODULES_WITH_FINDINGS = ("topo.syntax.mistakes", "topo.mistakes", "topo.run.mist
 def check(
     code: str, title: str, *levels: Severity, allowable: bool = True
 ) -> Callable[[Callable[..., Iterable[Diagnostic]]], Check]:
-    """Mark a check. It takes the graph, and the libzmq at hand as a second argument if it declares one.
+    """Mark a check. It takes the graph, and besides that what it declares by these names: the `libzmq` at hand, the `host`.
 
     `levels` are the severities that it gives, error if none is named. What is not `allowable` no comment in the text can
     silence, because no plan can be made of it. The docstring is what `ztopo explain` prints and what the tests run; see
@@ -45,10 +47,11 @@ def check(
     """
 
     def mark(ask: Callable[..., Iterable[Diagnostic]]) -> Check:
-        takes_libzmq = ask.__code__.co_argcount == 2
+        wanted = ask.__code__.co_varnames[1 : ask.__code__.co_argcount]
 
-        def question(graph: Graph, libzmq: Libzmq) -> Iterable[Diagnostic]:
-            return ask(graph, libzmq) if takes_libzmq else ask(graph)
+        def question(graph: Graph, libzmq: Libzmq, host: Host = NO_HOST) -> Iterable[Diagnostic]:
+            known = {"libzmq": libzmq, "host": host}
+            return ask(graph, *(known[name] for name in wanted))
 
         known = Finding(code, title, ask.__doc__ or "", levels or ("error",), allowable)
         question.finding = known  # type: ignore[attr-defined]  # a mark, read below
@@ -56,6 +59,10 @@ def check(
         return cast(Check, question)
 
     return mark
+
+
+NO_HOST = Host()
+"""What a check of the graph alone is asked with."""
 
 
 def _marked(module: Any) -> Iterator[Any]:
@@ -66,11 +73,19 @@ def _marked(module: Any) -> Iterator[Any]:
 
 @cache
 def checks() -> tuple[Check, ...]:
-    """Every check there is, in the order of their codes."""
-    import topo.checks
+    """Every check of a text, in the order of their codes."""
+    return _in("topo.checks")
 
+
+@cache
+def host_checks() -> tuple[Check, ...]:
+    """Every check of a host, in the order of their codes."""
+    return _in("topo.hostchecks")
+
+
+def _in(package: str) -> tuple[Check, ...]:
     found: list[Any] = []
-    for info in pkgutil.iter_modules(topo.checks.__path__, "topo.checks."):
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
         found.extend(_marked(importlib.import_module(info.name)))
     return tuple(sorted(found, key=lambda c: str(c.finding.code)))
 
@@ -78,16 +93,25 @@ def checks() -> tuple[Check, ...]:
 @cache
 def findings() -> dict[str, Finding]:
     """Everything that can be found, by code: the checks, and the mistakes of the other phases."""
-    marked: list[Any] = list(checks())
+    marked: list[Any] = [*checks(), *host_checks()]
     for name in MODULES_WITH_FINDINGS:
         marked.extend(_marked(importlib.import_module(name)))
     return {m.finding.code: m.finding for m in sorted(marked, key=lambda m: str(m.finding.code))}
 
 
 def run(graph: Graph, libzmq: Libzmq, watch: Watch = unwatched) -> list[Diagnostic]:
-    """Ask every check. What several of them need to know is counted to the first that asks for it."""
+    """Ask every check of a text. What several of them need to know is counted to the first that asks for it."""
+    return _ask(checks(), graph, libzmq, NO_HOST, watch)
+
+
+def run_host(graph: Graph, libzmq: Libzmq, host: Host, watch: Watch = unwatched) -> list[Diagnostic]:
+    """Ask every check of a host."""
+    return _ask(host_checks(), graph, libzmq, host, watch)
+
+
+def _ask(asked: Iterable[Check], graph: Graph, libzmq: Libzmq, host: Host, watch: Watch) -> list[Diagnostic]:
     found: list[Diagnostic] = []
-    for ask in checks():
+    for ask in asked:
         with watch(f"{ask.finding.code}  {ask.finding.title}"):
-            found.extend(ask(graph, libzmq))
+            found.extend(ask(graph, libzmq, host))
     return found

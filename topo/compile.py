@@ -16,6 +16,7 @@ from topo import allow, check, plan
 from topo.allow import Allow
 from topo.diagnostic import Diagnostic, has_errors, in_order
 from topo.graph import Graph
+from topo.host import Host
 from topo.model import Model
 from topo.plan import Plan
 from topo.resolve import resolve
@@ -26,7 +27,7 @@ from topo.syntax.parse import parse
 from topo.timing import Watch, unwatched
 from topo.zeromq.libzmq import Libzmq, at_hand
 
-__all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "make_plan", "read", "tree_of"]
+__all__ = ["LARGEST_FILE", "Compilation", "compile", "compile_tree", "judge_host", "make_plan", "read", "tree_of"]
 
 LARGEST_FILE = 32 * 1024 * 1024
 """The largest file that is looked at, in bytes."""
@@ -114,6 +115,17 @@ def _compilation(
     return Compilation(
         file.source, tuple(map(_without_edits, diagnostics)), file, model, graph, tuple(judged.silenced), tuple(judged.unused)
     )
+
+
+def judge_host(
+    compilation: Compilation, host: Host, libzmq: Libzmq | None = None, watch: Watch = unwatched
+) -> tuple[Diagnostic, ...]:
+    """Everything that there is to say of a host that the topology is to run on."""
+    found = check.run_host(compilation.graph, libzmq or at_hand(), host, watch)
+    doubtful = compilation.graph.model.doubtful
+    judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, doubtful))], compilation.allows)
+    useless = allow.useless(judged.unused, host=True) if compilation.valid else ()
+    return tuple(map(_without_edits, in_order([*judged.said, *useless])))
 
 
 def make_plan(compilation: Compilation) -> Plan:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from topo.diagnostic import Diagnostic
     from topo.render import Style
     from topo.source import Source
+    from topo.timing import Watch
 
 __all__ = [
     "Exit",
@@ -35,6 +36,7 @@ __all__ = [
     "file_argument",
     "files_argument",
     "formats",
+    "host_says",
     "main",
     "out",
     "output_option",
@@ -272,6 +274,23 @@ def compiled(file: str, params: dict[str, str], color: str, invalid: Exit = Exit
     if compilation.graph is None:
         raise click.exceptions.Exit(invalid)
     return compilation
+
+
+def host_says(compilation: Compilation, watch: Watch | None = None) -> tuple[Diagnostic, ...]:
+    """Ask this host whether the topology can run on it."""
+    from topo.compile import judge_host
+    from topo.host import wanted
+    from topo.run import runs_here
+    from topo.timing import unwatched
+
+    wrong = runs_here()
+    if wrong is not None:
+        return (wrong,)
+    from topo.run.survey import survey
+
+    with (watch or unwatched)("ask the host"):
+        host = survey(wanted(compilation.graph))
+    return judge_host(compilation, host, watch=watch or unwatched)
 
 
 def report(diagnostics: Sequence[Diagnostic], color: str) -> None:

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, files_argument, formats, out, replace, say, set_option, source_of, style_for
+from topo.cli import (
+    Exit,
+    Refusal,
+    color_option,
+    files_argument,
+    formats,
+    host_says,
+    out,
+    replace,
+    say,
+    set_option,
+    source_of,
+    style_for,
+)
 
 if TYPE_CHECKING:
     from topo.compile import Compilation
@@ -27,6 +40,7 @@ DOCUMENTS = ("json", "sarif")
 @set_option
 @click.option("-W", "--fail-on-warning", is_flag=True, help="End with 1 if there are warnings, too.")
 @click.option("-v", "--verbose", is_flag=True, help="Show remarks (info) as well.")
+@click.option("--env", is_flag=True, help="Ask this host as well: ports, paths, names, commands.")
 @click.option("--fix", is_flag=True, help="Apply the safe fixes, and show what remains.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what --fix would change.")
 @click.option(
@@ -39,6 +53,7 @@ def command(
     params: dict[str, str],
     fail_on_warning: bool,
     verbose: bool,
+    env: bool,
     fix: bool,
     diff: bool,
     format: str,
@@ -49,11 +64,13 @@ def command(
 
     Findings go to standard output. Ends with 0 if there are no errors, 1 if there are, 2 if a file cannot be read or written.
 
+    With --env this host is asked, too, as `ztopo up` does before it starts anything.
+
     With --fix, what can be mended in one way only is mended in the files, and the rest decides what it ends with. Of standard
     input the mended text goes to standard output; then, as with --diff, findings go to standard error.
     """
     from topo.compile import compile as compile_source
-    from topo.diagnostic import Diagnostic, counted
+    from topo.diagnostic import Diagnostic, counted, in_order
     from topo.timing import Timings
 
     watch = Timings()
@@ -76,8 +93,9 @@ def command(
     good: list[Compilation] = []
     for source in sources:  # only now, for files that use each other are all mended
         compilation = compile_source(source, params, watch=watch)
-        found.extend(compilation.diagnostics if verbose else counted(compilation.diagnostics))
-        if not counted(compilation.diagnostics):
+        said = in_order([*compilation.diagnostics, *(host_says(compilation, watch) if env else ())])
+        found.extend(said if verbose else counted(said))
+        if not counted(said):
             good.append(compilation)
     aside = diff or (fix and "-" in files)
     if found or format in DOCUMENTS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, compiled, file_argument, report, say, set_option
+from topo.cli import Exit, Refusal, color_option, compiled, file_argument, host_says, report, say, set_option
 from topo.cli._wishes import Unwanted, Wishes
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def command(file: str, params: dict[str, str], color: str) -> Exit:
     command. Their output goes to standard output, behind their names.
 
     Ctrl-C or SIGTERM stops everything in order, and ends with 0; a second one stops it at once, and ends with 130. Ends with 1
-    if something could not start or has failed, with 78 if the file is invalid and nothing was started.
+    if something could not start or has failed, with 78 if the file is invalid, or this host does not have what it wants, and
+    nothing was started.
     """
     with Wishes() as wishes:
         try:
@@ -50,7 +51,7 @@ def _check_and_run(file: str, params: dict[str, str], color: str, wishes: Wishes
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
         return Exit.INVALID
-    return _run(compilation, color, wishes)
+    return _run(file, compilation, color, wishes)
 
 
 def _can_run(color: str) -> None:
@@ -77,7 +78,16 @@ def _needs_application(compilation: Compilation, color: str) -> bool:
     return bool(said)
 
 
-def _run(compilation: Compilation, color: str, wishes: Wishes) -> Exit:
+def _host_agrees(compilation: Compilation, color: str) -> bool:
+    """Whether this host has what the topology wants. What there is to say of that is said."""
+    from topo.diagnostic import counted, has_errors
+
+    said = counted(host_says(compilation))
+    report(said, color)
+    return not has_errors(said)
+
+
+def _run(file: str, compilation: Compilation, color: str, wishes: Wishes) -> Exit:
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.plan import sources
@@ -94,6 +104,9 @@ def _run(compilation: Compilation, color: str, wishes: Wishes) -> Exit:
             wishes.go_to(supervisor)
             path = compilation.source.path
             with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span):
+                if not _host_agrees(compilation, color):
+                    say(f"{file} is not started")
+                    return Exit.INVALID
                 code = supervisor.run().code
     except Refused as refused:
         report([refused.diagnostic], color)

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from topo.run.events import Holder
+from topo.host import Holder
 from topo.zeromq.transports import ANY_HOST, parse
 
-__all__ = ["claimed", "holder", "identity", "remove", "remove_dead"]
+__all__ = ["answers", "claimed", "holder", "identity", "remove", "remove_dead"]
 
 LISTENING = "0A"
 SHOWN = 60
@@ -87,13 +87,13 @@ def _make_free(path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise OSError(errno.EEXIST, "a file that is no socket is there")
-    if _answers(path):
+    if answers(path):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     path.unlink(missing_ok=True)
 
 
-def _answers(path: Path | str) -> bool:
-    """Whether somebody listens on a socket file."""
+def answers(path: Path | str) -> bool:
+    """Whether somebody listens on a socket file, or on an abstract name."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         code = probe.connect_ex(os.fspath(path))

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from topo.diagnostic import Diagnostic
+from topo.host import Holder
 
 __all__ = [
     "Bound",
@@ -21,7 +22,6 @@ __all__ = [
     "FromDevice",
     "Gone",
     "Halted",
-    "Holder",
     "Phase",
     "Phased",
     "Ready",
@@ -48,14 +48,6 @@ Step = Literal["socket", "option", "bind", "connect", "run", "mistake"]
 """What a device was about when it failed; `mistake` is one of ours."""
 
 Phase = Literal["binding", "connecting", "running", "stopping", "killing", "ended"]
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who holds an address: a process and its command, or only a user if the system tells no more."""
-
-    pid: int = 0
-    command: str = ""
-    user: str = ""
 
 
 # Devices say

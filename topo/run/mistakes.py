@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from topo.diagnostic import Diagnostic, Label, finding
+from topo.host import Holder
 from topo.plan import AppPlan, BindPlan, ConnectPlan, DevicePlan, OptionPlan, Place, SocketPlan
-from topo.run.events import Exited, Failed, Holder, Refused, Stopped
+from topo.run.events import Exited, Failed, Refused, Stopped
 from topo.source import Source, Span
 
 __all__ = [

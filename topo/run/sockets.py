@@ -13,9 +13,10 @@ from typing import Any
 
 import zmq
 
+from topo.host import Holder
 from topo.plan import BindPlan, ConnectPlan, OptionPlan, SocketPlan
 from topo.run import claims
-from topo.run.events import Addresses, Holder, Step
+from topo.run.events import Addresses, Step
 from topo.zeromq.transports import absolute, for_connecting, parse
 
 __all__ = ["Bindings", "SocketError", "connect", "connect_to", "make", "open"]
