@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,32 @@ def test_timings_show_every_phase_and_every_check(ztopo: Ztopo, tmp_path: Path) 
     assert {name[:5] for name in named if name.startswith("ZT")} == {c.finding.code for c in checks()}
     shares = {name: float(share) for share, name in rows}
     assert sum(s for n, s in shares.items() if not n.startswith("ZT") and n != "in all") == pytest.approx(shares["in all"], abs=1)
+
+
+def test_infos_are_shown_on_demand_and_count_for_nothing(ztopo: Ztopo, tmp_path: Path) -> None:
+    (tmp_path / "x.ztopo").write_text(BROKER)
+    assert ztopo("check", "-W").stdout == ""
+    done = ztopo("check", "-v", "-W")
+    assert done.returncode == 0
+    assert done.stdout.startswith("info[ZT317]: `broker` may run before `watcher` hears its monitor\n")
+    assert done.stderr == "x.ztopo: ok (1 device, 5 apps, 5 links)\n1 info\n"
+
+
+def test_the_host_is_asked_on_demand(ztopo: Ztopo, tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        (tmp_path / "x.ztopo").write_text(
+            f"ztopo 1\ndevice relay: streamer {{\n    in  bind tcp://127.0.0.1:{port}\n    out bind ipc://none/x\n}}\n"
+            'app sink: PULL connect relay.out { run "no-such-command" }\n'
+        )
+        assert ztopo("check").returncode == 0
+        done = ztopo("check", "--env", "--format", "concise")
+    assert done.returncode == 1
+    found = re.findall(r"^x\.ztopo:(\d+):\d+: error\[(ZT\d+)\]", done.stdout, re.MULTILINE)
+    assert found == [("3", "ZT601"), ("4", "ZT604"), ("6", "ZT610")]
+    assert "ask the host" in ztopo("check", "--env", "--timings").stderr
 
 
 # explain

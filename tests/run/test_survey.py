@@ -235,7 +235,12 @@ def test_descriptors_are_counted_as_they_are_used() -> None:
         "    device = topology.streamer(f'd{n}', zmq.PULL, zmq.PUSH, zmq.PUB)\n"
         "    device.bind_in('tcp://127.0.0.1:*'); device.bind_mon('tcp://127.0.0.1:*')\n"
         "    device.connect_out(f'd{n + 1}.in') if n < 29 else device.bind_out('tcp://127.0.0.1:*')\n"
-        "with topology.up(context=zmq.Context()):\n"
+        "context = zmq.Context()\n"
+        "with topology.up(context=context) as running, context.socket(zmq.PUSH) as push, context.socket(zmq.PULL) as pull:\n"
+        "    push.connect(running.addresses['d0.in'][0])\n"
+        "    pull.connect(running.addresses['d29.out'][0])\n"
+        "    push.send(b'through all of them, so everybody is connected')\n"
+        "    pull.recv()\n"
         "    print(len(os.listdir('/proc/self/fd')) - before)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
