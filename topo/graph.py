@@ -106,6 +106,14 @@ class Graph:
         component = self.components[socket.owner]
         return component.ours if isinstance(component, Device) else component.inside
 
+    def runs(self, socket: Socket) -> bool:
+        """Whether ztopo makes it, or starts the program that does: then it is on this host, and told what wildcards become."""
+        if self.makes(socket):
+            return True
+        component = self.components[socket.owner]
+        app = self.components[component.home] if isinstance(component, Device) else component
+        return isinstance(app, App) and app.started
+
     def context(self, socket: Socket) -> Context:
         """The options of the context that a socket lives in, as far as the file says them."""
         component = self.components[socket.owner]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from topo.graph import Graph, Written, ipv6_on
-from topo.model import App, Device, Socket
+from topo.model import App
 from topo.zeromq.transports import TRANSPORTS, numeric
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Wanted",
     "command_of",
     "endpoint_of",
-    "of_ours",
     "refused",
     "wanted",
 ]
@@ -95,21 +94,12 @@ class Host(msgspec.Struct, frozen=True):
 
 def wanted(graph: Graph) -> Wanted:
     """What a topology wants of the host that it is to run on."""
-    ours = [w for w in graph.endpoints if w.flaw is None and of_ours(graph, w.socket)]
+    ours = [w for w in graph.endpoints if w.flaw is None and graph.runs(w.socket)]
     return Wanted(
         binds=frozenset(endpoint_of(w) for w in ours if w.use == "bind"),
         names=frozenset(w.endpoint.address.host for w in ours if _is_name(w)),
         commands=frozenset(c for app in graph.model.apps if (c := command_of(app)) is not None),
     )
-
-
-def of_ours(graph: Graph, socket: Socket) -> bool:
-    """Whether ztopo makes a socket, or starts the program that does: then it is one of this host."""
-    owner = graph.component(socket)
-    if isinstance(owner, Device) and owner.ours:
-        return True
-    app = graph.components[owner.home] if isinstance(owner, Device) else owner
-    return isinstance(app, App) and (app.started or app.inside)
 
 
 def endpoint_of(written: Written) -> Endpoint:
@@ -139,7 +129,7 @@ def refused(
 ) -> Iterator[tuple[Written, Refused]]:
     """The binds that the host refuses for one of these reasons."""
     for written in graph.endpoints if host.refused else ():
-        if written.use == "bind" and written.endpoint.address.transport in transports and of_ours(graph, written.socket):
+        if written.use == "bind" and written.endpoint.address.transport in transports and graph.runs(written.socket):
             found = host.refused.get(endpoint_of(written))
             if found is not None and found.errno in numbers:
                 yield written, found

@@ -27,9 +27,9 @@ def interface_in_connect(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH connect tcp://eth0:0;10.0.0.1:5555
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.over.get("tcp", ()):
         address = written.endpoint.address
-        if written.use == "connect" and written.flaw is None and address.transport == "tcp" and interface(address.host):
+        if written.use == "connect" and interface(address.host):
             yield Diagnostic(
                 code="ZT312",
                 message=f"`{written.socket.declared}` connects to the interface `{address.host}`",

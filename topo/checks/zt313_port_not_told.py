@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.model import App, Device, Socket
 
 
 @check("ZT313", "a port that an app outside is not told", "warning")
@@ -37,7 +36,7 @@ def port_not_told(graph: Graph) -> Iterator[Diagnostic]:
     """
     for link in graph.links:
         address = link.bind.endpoint.address
-        if address.wild_port and _bound_here(graph, link.b) and not _told(graph, link.a):
+        if address.wild_port and graph.makes(link.b) and not graph.runs(link.a):
             what = "path" if address.transport == "ipc" else "port"
             yield Diagnostic(
                 code="ZT313",
@@ -49,18 +48,3 @@ def port_not_told(graph: Graph) -> Iterator[Diagnostic]:
                 ),
                 notes=(f"write the {what}, or let ztopo start the app: `run` in its braces",),
             )
-
-
-def _bound_here(graph: Graph, socket: Socket) -> bool:
-    """Whether ztopo binds this socket, and so knows what a wildcard has become."""
-    owner = graph.component(socket)
-    return owner.ours if isinstance(owner, Device) else owner.inside
-
-
-def _told(graph: Graph, socket: Socket) -> bool:
-    """Whether ztopo makes this socket, or starts the program that does."""
-    if _bound_here(graph, socket):
-        return True
-    owner = graph.component(socket)
-    app = graph.components[owner.home] if isinstance(owner, Device) else owner
-    return isinstance(app, App) and app.started

@@ -36,9 +36,8 @@ def inproc_name_too_long(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
     """
-    for written in graph.endpoints:
-        address = written.endpoint.address
-        length = len(os.fsencode(address.address)) if address.transport == "inproc" else 0
+    for written in graph.over.get("inproc", ()):
+        length = len(os.fsencode(written.endpoint.address.address))
         if length > MOST:
             yield Diagnostic(
                 code="ZT314",

@@ -27,9 +27,8 @@ def abstract_name_here(graph: Graph, libzmq: Libzmq) -> Iterator[Diagnostic]:
     app jobs: PUSH bind ipc://jobs
     ```
     """
-    for written in graph.endpoints if not libzmq.abstract else ():
-        address = written.endpoint.address
-        if written.flaw is None and address.transport == "ipc" and address.address.startswith("@"):
+    for written in graph.over.get("ipc", ()) if not libzmq.abstract else ():
+        if written.endpoint.address.address.startswith("@"):
             at = written.endpoint.span.narrow("@")
             yield Diagnostic(
                 code="ZT315",

@@ -31,10 +31,8 @@ def odd_numeric_host(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH connect tcp://10.0.0.8:5555
     ```
     """
-    for written in graph.endpoints:
+    for written in graph.over.get("tcp", ()):
         address = written.endpoint.address
-        if written.flaw is not None or address.transport != "tcp":
-            continue
         meant = numeric(address.host)
         if meant is None or meant == address.host:
             continue

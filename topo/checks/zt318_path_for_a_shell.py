@@ -29,10 +29,9 @@ def path_for_a_shell(graph: Graph) -> Iterator[Diagnostic]:
     app jobs: PUSH bind ipc://${home}/jobs
     ```
     """
-    for written in graph.endpoints:
-        address, span = written.endpoint.address, written.endpoint.span
-        is_path = written.flaw is None and address.transport == "ipc" and not address.address.startswith("@")
-        found = SHELL.search(address.address) if is_path else None
+    for written in graph.over.get("ipc", ()):
+        path, span = written.endpoint.address.address, written.endpoint.span
+        found = SHELL.search(path) if ("~" in path or "$" in path) and not path.startswith("@") else None
         if found is not None:
             yield Diagnostic(
                 code="ZT318",

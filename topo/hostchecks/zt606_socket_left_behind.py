@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.host import Host, endpoint_of, of_ours
+from topo.host import Host, endpoint_of
 
 
 @check("ZT606", "a socket file that somebody has left behind", "info")
@@ -27,7 +27,7 @@ def socket_left_behind(graph: Graph, host: Host) -> Iterator[Diagnostic]:
     ```
     """
     for written in graph.endpoints if host.left else ():
-        if written.use == "bind" and endpoint_of(written) in host.left and of_ours(graph, written.socket):
+        if written.use == "bind" and endpoint_of(written) in host.left and graph.runs(written.socket):
             yield Diagnostic(
                 code="ZT606",
                 message=f"nobody listens on {written.endpoint.address.address} any more, and the file is still there",

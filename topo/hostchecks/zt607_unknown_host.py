@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.host import Host, of_ours
+from topo.host import Host
 
 
 @check("ZT607", "a connect to a host that nobody knows here", "warning")
@@ -29,7 +29,7 @@ def unknown_host(graph: Graph, host: Host) -> Iterator[Diagnostic]:
     """
     for written in graph.endpoints if host.unknown else ():
         name = written.endpoint.address.host
-        if written.use == "connect" and written.flaw is None and name in host.unknown and of_ours(graph, written.socket):
+        if written.use == "connect" and written.flaw is None and name in host.unknown and graph.runs(written.socket):
             yield Diagnostic(
                 code="ZT607",
                 message=f"`{written.socket.declared}` connects to `{name}`, which nobody knows here",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.host import OVER_TCP, Host, of_ours
+from topo.host import OVER_TCP, Host
 
 
 @check("ZT608", "a port from the range for outgoing connections", "warning")
@@ -33,7 +33,7 @@ def port_for_outgoing(graph: Graph, host: Host) -> Iterator[Diagnostic]:
         if address.transport not in OVER_TCP or not address.port.isdecimal():
             continue
         port = int(address.port)
-        if first <= port <= last and port not in host.reserved and of_ours(graph, link.a) and of_ours(graph, link.b):
+        if first <= port <= last and port not in host.reserved and graph.runs(link.a) and graph.runs(link.b):
             yield Diagnostic(
                 code="ZT608",
                 message=f"port {port} of `{link.b.declared}` is one that the system gives to those who connect",
