@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from hypothesis import strategies as st
 
+import topo
 from tests.whole import relaid, whole_text
 
 WORDS = (
@@ -162,3 +164,55 @@ def modular_files(draw: st.DrawFn) -> Files:
         queue=f"tree{which(trees, '')}.leaf.server{which(servers, '')}.clients.in",
     )
     return {"main.ztopo": main, "leaf.ztopo": leaf, "branch.ztopo": branch}
+
+
+@st.composite
+def topologies(draw: st.DrawFn) -> topo.Topology:
+    """Topologies built in Python: devices of every kind in a row, and apps of every sort around them."""
+    used = iter(draw(st.lists(names, min_size=8, max_size=8, unique=True)))
+    topology = topo.Topology(draw(st.sampled_from(["built", "a-b"])))
+    port = iter(range(5000, 6000))
+    somewhere = "connect"
+    for _ in range(draw(st.integers(1, 3))):
+        name, kind = next(used), draw(st.sampled_from(["queue", "forwarder", "streamer", "proxy"]))
+        types: list[Any] = [] if kind != "proxy" else draw(st.sampled_from([["ROUTER", "ROUTER"], ["PULL", "PUSH"]]))
+        more: dict[str, Any] = {
+            "run": draw(st.sampled_from(["thread", "process"])),
+            "replicas": draw(st.sampled_from([None, 1, 3])),
+        }
+        if types[:1] == ["ROUTER"]:
+            more["swap"] = True
+        if draw(st.booleans()):
+            more |= {"mon_type": draw(st.sampled_from(["PUB", "PUSH"])), "in_prefix": draw(texts), "out_prefix": draw(texts)}
+        device = getattr(topology, kind)(name, *types, **more)
+        number = "${index}" if more["replicas"] else ""
+        device.bind_in(f"ipc://{name}{number}", f"tcp://*:{next(port)}{number}" if draw(st.booleans()) else "tcp://127.0.0.1:*")
+        if somewhere == "connect" or draw(st.booleans()):
+            device.bind_out(f"inproc://{name}{number}")
+        else:
+            device.connect_out(somewhere, "tcp://10.0.0.1:5555")
+        if "mon_type" in more:
+            device.bind_mon(f"ipc://monitor {name} {number}")
+        for option, value in draw(options):
+            device.setsockopt_in(option, value)
+        somewhere = f"{name}.in" + draw(st.sampled_from(["", ".ipc"]))
+    lone = topology.app(
+        next(used), draw(st.sampled_from(["REQ", "PUSH", "SUB"])), run=draw(st.sampled_from([None, 'python "a b.py" ${x}']))
+    )
+    lone.connect(somewhere)
+    for option, value in draw(options):
+        lone.setsockopt(option, value)
+    several = topology.app(next(used), inside=draw(st.booleans()), replicas=draw(st.sampled_from([None, 2])))
+    for name in draw(st.lists(names, max_size=3, unique=True)):
+        several.socket(name, draw(st.sampled_from(["DEALER", "PAIR"]))).bind(f"ipc://{name}-${{5}}").connect(
+            somewhere, lone._name.text
+        )
+    return topology
+
+
+texts = st.one_of(st.binary(max_size=6), st.text(st.characters(exclude_categories=["Cs"]), max_size=6))
+options = st.lists(
+    st.sampled_from([("linger", 0), ("linger", 1500), ("sndhwm", 10), ("sndbuf", 2048), ("immediate", True), ("routing_id", b"a\xff"),
+                     ("subscribe", "${x}"), ("reconnect_ivl", -1)]), max_size=3,
+)  # fmt: skip
+"""Socket options with values as Python has them, right for the socket or not."""

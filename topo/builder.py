@@ -21,6 +21,8 @@ from topo.diagnostic import Diagnostic, has_errors
 from topo.plan import sources
 from topo.source import Source, Span
 from topo.syntax import tree
+from topo.unresolve import model_of
+from topo.unresolve import tree_of as tree_of_model
 from topo.zeromq.libzmq import Libzmq
 
 if TYPE_CHECKING:
@@ -205,11 +207,47 @@ class Topology:
 
         `topo.graph` describes its attributes. It is made anew at each call. Raises TopologyError if names do not resolve.
         """
+        return self._named_right().graph.nx
+
+    @classmethod
+    def from_graph(cls, graph: networkx.MultiDiGraph[Any]) -> Topology:
+        """The topology that a graph shows: one that `graph` made, or a part of it, or several of them composed.
+
+        Its nodes say which devices, apps and sockets there are, its edges what these reach by name; a connect to an endpoint stays.
+        What was declared as several replicas is there with all of them. Raises ValueError if something of this does not hold.
+        """
+        file = tree_of_model(model_of(graph))
+        topology = cls()
+        topology._source = file.source
+        topology._declared.extend(file.statements)
+        return topology
+
+    def to_ztopo(self) -> str:
+        """The topology as a formatted text in ztopo, which needs no other file; what `ztopo show` writes.
+
+        Raises TopologyError if names do not resolve. Of secrets only a file or a variable that they come from is written.
+        """
+        return self._shown("ztopo")
+
+    def to_json(self) -> str:
+        """The same as JSON, which `load` and every verb read in place of a text."""
+        return self._shown("json")
+
+    def _shown(self, form: str) -> str:
+        from importlib import import_module
+
+        from topo.render import Style
+
+        compilation = self._named_right()
+        text: str = import_module(f"topo.render.model_{form}").render(compilation.graph, Style())
+        return text
+
+    def _named_right(self) -> Compilation:
         compilation = self.compile()
         named = [d for d in compilation.diagnostics if d.severity == "error" and d.code < "ZT2"]
         if named:
             raise TopologyError(named)
-        return compilation.graph.nx
+        return compilation
 
     def as_tree(self) -> tree.File:
         """The tree, as a text would give it."""

@@ -3,8 +3,8 @@
 `Graph` joins connects to binds once, in one pass over a table of what is bound; every check reads the result. `Graph.nx` is
 the same as a networkx directed multigraph:
 
-- a node per socket (`broker.in`, `client`), with attributes `socket`, `component`, `type`, `role`; an app without sockets
-  is a node of its own name;
+- a node per socket (`broker.in`, `client`), with attributes `socket`, `component`, `type`, `role`, and `process` for one of several
+  devices in a process; an app without sockets is a node of its own name;
 - an edge of kind `link` for each way that messages can go over a link, from the sender to the receiver, with `link`,
   `endpoint`, `where`; a link over which nothing can go is one edge from the connecting to the binding side;
 - an edge of kind `way` for each way that messages go through a device, from side to side and to the monitor.
@@ -270,12 +270,15 @@ class Graph:
         """The networkx graph that the head of this module describes. Made when it is first asked for."""
         import networkx  # a tenth of a second that a plain check does not need
 
+        processes = {process.name: process for process in self.model.processes}
         graph: networkx.MultiDiGraph[Any] = networkx.MultiDiGraph(name=self.model.name)
+        graph.graph |= {"span": self.model.span, "processes": self.model.processes}
         for component in self.model.components:
+            process = processes.get(component.home) if isinstance(component, Device) else None
             for socket in component.sockets:
-                graph.add_node(socket.id, socket=socket, component=component, type=socket.type, role=socket.role)
+                graph.add_node(socket.id, socket=socket, component=component, type=socket.type, role=socket.role, process=process)
             if not component.sockets:
-                graph.add_node(component.name, socket=None, component=component, type="", role="app")
+                graph.add_node(component.name, socket=None, component=component, type="", role="app", process=None)
         for link in self.links:
             for source, target in flows(link):
                 graph.add_edge(source, target, kind="link", link=link, endpoint=link.endpoint, where=link.connect.span.where)

@@ -72,7 +72,7 @@ def spell_number(numbers: Copies[int]) -> str:
 
 def _united(units: Sequence[tuple[int, str]]) -> Callable[[int], str]:
     def spell(value: int) -> str:
-        each, unit = next((e, u) for e, u in units if value % e == 0)
+        each, unit = next((e, u) for e, u in units if value % e == 0) if value else units[-1]
         return f"{value // each}{unit}"
 
     return spell
