@@ -110,8 +110,8 @@ def test_an_error_that_is_allowed_lets_the_topology_start() -> None:
 
 def test_what_is_wrong_elsewhere_makes_no_allow_useless() -> None:
     """A finding may be missing only because of a mistake that is said already."""
-    assert codes(f"app a: PULL connect b  {ALLOW}\napp b PUSH") == ["ZT001"]
-    assert codes(f"app a: PULL connect {NOBODY} nothing  {ALLOW}") == ["ZT001"]
+    assert codes(f"app a: PULL connect b  {ALLOW}\napp b PUSH") == ["ZT010"]
+    assert codes(f"app a: PULL connect {NOBODY} nothing  {ALLOW}") == ["ZT025"]
     assert codes(f"app a: PULL connect nobody  {ALLOW}") == ["ZT101"]
 
 

@@ -141,9 +141,9 @@ def nodes(graph: object) -> set[str]:
 
 
 def test_a_text_that_cannot_be_read_raises_with_the_diagnostics() -> None:
-    with pytest.raises(topo.TopologyError, match="expected a declaration") as caught:
+    with pytest.raises(topo.TopologyError, match="there is no declaration") as caught:
         topo.loads("ztopo 1\nfoo\n", name="x.ztopo")
-    assert [d.code for d in caught.value.diagnostics] == ["ZT001"]
+    assert [d.code for d in caught.value.diagnostics] == ["ZT007"]
     assert "x.ztopo:2" in str(caught.value)
 
 

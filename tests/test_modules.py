@@ -42,7 +42,7 @@ def test_paths_in_a_module_are_relative_to_it(tmp_path: Path) -> None:
 def test_a_mistake_in_a_module_is_said_once_at_its_place(tmp_path: Path) -> None:
     write(tmp_path, "pool.ztopo", "app a: PUSH connect nobody\napp b PUSH\n")
     compilation = told(tmp_path, 'use "pool.ztopo" as pool[3]\napp c: PULL connect pool.b')
-    assert said(compilation) == [("ZT101", "pool.ztopo", 2), ("ZT001", "pool.ztopo", 3)]
+    assert said(compilation) == [("ZT101", "pool.ztopo", 2), ("ZT010", "pool.ztopo", 3)]
 
 
 def test_uses_of_a_module_that_bind_the_same_are_told_to_use_a_param(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Check(Protocol):
         ...
 
 
-MODULES_WITH_FINDINGS = ("topo.syntax.mistakes", "topo.mistakes", "topo.run.mistakes")
+MODULES_WITH_FINDINGS = ("topo.syntax.mistakes", "topo.syntax.slips", "topo.mistakes", "topo.run.mistakes")
 
 
 def check(

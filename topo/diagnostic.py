@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import lru_cache
+from heapq import nlargest
 from typing import Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -28,6 +29,7 @@ __all__ = [
     "finding",
     "has_errors",
     "in_order",
+    "nearest",
 ]
 
 MANY = 50
@@ -117,22 +119,32 @@ def finding(code: str, title: str, *levels: Severity) -> Callable[[Callable[P, T
     return mark
 
 
+def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The nearest right names: one, two, or none."""
+    return _nearest(name, tuple(known))
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A note with the nearest right names, or nothing."""
-    return _nearest(name, tuple(known))
+    near = nearest(name, known)
+    return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
 
 
 @lru_cache(maxsize=1024)  # many replicas, or many apps, make the same mistake
 def _nearest(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    if len(known) > MANY:  # of so many only those that begin alike are worth the time
-        known = tuple(k for k in known if k[:1].lower() == name[:1].lower() and abs(len(k) - len(name)) < 3)[:MANY]
+    if len(known) > MANY:  # of so many only those that begin and end alike are worth the time
+        alike = (k for k in known if k[:1].lower() == name[:1].lower() and abs(len(k) - len(name)) < 3)
+        known = tuple(nlargest(MANY, alike, key=lambda k: _shared(k, name) + _shared(k[::-1], name[::-1])))
     near = get_close_matches(name, known, n=2, cutoff=0.6)
     if not near:
         lower = {k.lower(): k for k in known}
         near = [lower[name.lower()]] if name.lower() in lower else []
-    if not near:
-        return ()
-    return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",)
+    return tuple(near)
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two names begin with that are the same."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

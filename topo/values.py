@@ -19,7 +19,16 @@ from topo.diagnostic import Diagnostic, Edit, Fix, did_you_mean
 from topo.source import Span
 from topo.syntax import expression, tree
 from topo.syntax.expression import ExpressionError, Variable
-from topo.syntax.mistakes import bad_escape, bad_expression, bad_number, syntax_error
+from topo.syntax.mistakes import (
+    bad_call,
+    bad_escape,
+    bad_expression,
+    bad_number,
+    hyphen_in_param,
+    not_a_value,
+    unknown_call,
+    variable_not_quoted,
+)
 
 __all__ = ["Given", "Mistake", "Numbers", "Outer", "Set", "Values"]
 
@@ -173,7 +182,7 @@ class Values:
         if first is not None:
             self.say(mistakes.taken_twice(param.name.span, param.name.text, "param", first.name.span))
         elif "-" in param.name.text:
-            self.say(syntax_error(param.name.span, "the name of a param has no `-`", ("inside `${...}` a `-` is a minus",)))
+            self.say(hyphen_in_param(param.name.span))
         else:
             self.declared[param.name.text] = param
 
@@ -315,9 +324,7 @@ class Values:
             return Given("bool", int(word == "true"), word)
         meant = BOOLEANS.get(word.lower(), f'"{word}"')
         fix = Fix(f"write `{meant}`" if word.lower() in BOOLEANS else "put it in quotes", (Edit(node.span, meant),))
-        self._fail(
-            syntax_error(node.span, f"`{word}` is not a value", ("texts stand in double quotes; params as ${name}",), fix=fix)
-        )
+        self._fail(not_a_value(node.span, fix, self.declared))
 
     def _file(self, node: tree.FileText, numbers: Numbers) -> Given:
         """What stands in a file, without the end of its last line. The path is relative to the file that names it."""
@@ -348,16 +355,12 @@ class Values:
     def _variable(self, node: tree.Call, numbers: Numbers) -> str:
         """The name of the environment variable that a call asks for."""
         if node.name.text != "env":
-            self._fail(
-                syntax_error(
-                    node.name.span, f"there is no `{node.name.text}(...)`", ('known is env("NAME") and env("NAME", default)',)
-                )
-            )
+            self._fail(unknown_call(node.name.span))
         if not 1 <= len(node.arguments) <= 2:
-            self._fail(syntax_error(node.span, "env takes the name of a variable, and a default if there is one"))
+            self._fail(bad_call(node.span, "env takes the name of a variable, and a default if there is one"))
         first = node.arguments[0]
-        if isinstance(first, tree.Call) or self.given(first, numbers).kind != "text":
-            self._fail(syntax_error(first.span, "the name of a variable stands in quotes"))
+        if isinstance(first, tree.Call | tree.Reference) or self.given(first, numbers).kind != "text":
+            self._fail(variable_not_quoted(first.span))
         return self.given(first, numbers).shown
 
     def text(self, node: tree.Text | tree.Exact, numbers: Numbers) -> bytes:

@@ -178,4 +178,4 @@ def test_a_text_with_errors_is_left_as_it_is() -> None:
     text = "ztopo 1\napp   a PUSH\n"
     result, said = format(Source(text), USUAL)
     assert result == text
-    assert [d.code for d in said] == ["ZT001"]
+    assert [d.code for d in said] == ["ZT010"]

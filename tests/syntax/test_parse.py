@@ -98,16 +98,17 @@ def test_windows_line_ends() -> None:
     [
         ("", "ZT002", "the file does not say which version of the language it is written in", ""),
         ("ztopo 2", "ZT002", "version 2 of the language is not known here", "2"),
-        ("ztopo 1\nfoo", "ZT001", "expected a declaration, found `foo`", "foo"),
-        ("ztopo 1\napp ${a}: X", "ZT001", "expected a name, found `${a}`", "${a}"),
-        ("ztopo 1\ndevice a: queue\n{\n}", "ZT001", "expected `swap` or `{`, found the end of the line", ""),
-        ("ztopo 1\napp a: PUSH bind", "ZT001", "the text ends in the middle of a statement", "d"),
-        ("ztopo 1\napp a: PUB bind tcp://*:5 {", "ZT001", "the text ends before a block does", "{"),
-        ("ztopo 1\napp a: PUB bind tcp://*:5 }", "ZT001", "expected the end of the line or the end of the file, found `}`", "}"),
-        ('ztopo 1\napp a: PUB bind "tcp://*:1', "ZT001", "a text that does not end on its line", '"tcp://*:1'),
-        ("ztopo 1\napp a[: PUB", "ZT001", "a `[` that is not closed on its line", "["),
-        ("ztopo 1\napp a: PUB bind tcp://*:${port", "ZT001", "a `${` that is not closed on its line", "${"),
-        ("ztopo 1\n\x07", "ZT001", "the character U+0007 means nothing here", "\x07"),
+        ("ztopo 1\nfoo", "ZT007", "there is no declaration `foo`", "foo"),
+        ("ztopo 1\napp ${a}: X", "ZT030", "`${a}` is not a name", "${a}"),
+        ("ztopo 1\ndevice a: queue\n{\n}", "ZT012", "a `{` stands on the line that it belongs to", "{"),
+        ("ztopo 1\napp a: PUSH bind", "ZT031", "an endpoint or a name is missing behind `bind`", "bind"),
+        ("ztopo 1\napp a: PUB bind tcp://*:5 {", "ZT013", "a block is never closed", "{"),
+        ("ztopo 1\napp a: PUB bind tcp://*:5 }", "ZT014", "a `}` too many", "}"),
+        ('ztopo 1\napp a: PUB bind "tcp://*:1', "ZT016", "a text that does not end on its line", '"tcp://*:1'),
+        ("ztopo 1\napp a[: PUB", "ZT017", "a `[` that is not closed on its line", "["),
+        ("ztopo 1\napp a: PUB bind tcp://*:${port", "ZT017", "a `${` that is not closed on its line", "${"),
+        ("ztopo 1\n\x07", "ZT035", "the character U+0007 means nothing here", "\x07"),
+        ("ztopo 1\napp a[1][2]: PUB bind tcp://*:5", "ZT001", "expected `{`, `:` or the end of the line, found `[2]`", "[2]"),
     ],
 )
 def test_what_a_mistake_is_called(text: str, code: str, message: str, place: str) -> None:
@@ -120,7 +121,7 @@ def test_a_later_version_is_not_judged_by_the_rules_of_this_one() -> None:
 
 def test_after_a_hundred_mistakes_it_is_given_up() -> None:
     _, said = parse(Source("ztopo 1\n" + "oops\n" * 50_000))
-    assert {d.code for d in said} == {"ZT001"}
+    assert {d.code for d in said} == {"ZT007"}
     assert len(said) == MOST_MISTAKES
 
 
@@ -129,27 +130,26 @@ def test_a_word_that_is_nearly_right_is_proposed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "note"),
+    ("text", "code", "message"),
     [
-        ("app a: PUSH bind $f", "`$` means nothing here", "a param is inserted as ${name}"),
-        ("app a: PUSH bind 5555", "expected an endpoint or a name, found `5555`", "an endpoint has a transport: tcp://127.0.0.1:5555"),
-        ("app a: PUSH bind 127.0.0.1:5555", "expected an endpoint or a name, found `127.0.0.1`", "an endpoint has a transport: tcp://127.0.0.1:5555"),
-        ("app a: zmq.PUB bind tcp://*:5", "expected `bind`, `connect` or the end of the line, found `.`", "socket types have no `zmq.` in front: `ROUTER`"),
-        ("device a: queue {\nin = ROUTER\n}", "expected `bind`, `connect` or the end of the line, found `=`", "no `=` stands here: `in ROUTER bind tcp://127.0.0.1:5555`"),
-        ("device a: queue {\nin: ROUTER\n}", "expected `bind`, `connect` or the end of the line, found `:`", "no `:` stands here: `in ROUTER bind tcp://127.0.0.1:5555`"),
-        ("app a: SUB bind tcp://*:5 { subscribe “x” }", "`“` means nothing here", 'texts stand in straight double quotes: `"`'),
-        ("// a comment: here", "`//` means nothing here", "comments begin with `#`"),
-        ("```", "a backtick means nothing here", ""),
-        ("app a: PUSH bind tcp://*:5 { linger }", "expected a value, found `}`", ""),
-        ("app a: PUSH bind tcp://*:5 { linger = 0 }", "expected a value, found `=`", "no `=` stands here: `linger 0`"),
-        ("app a: PUSH bind tcp://*:5 { sndhwm 1, rcvhwm 2 }", "", "options are separated by `;`, the values of one by `,`"),
-        ("device a: queue {\nmon PUB bind tcp://*:5\n}", "`mon` means nothing here", "did you mean `monitor`?"),
+        ("app a: PUSH bind $f", "ZT041", "`$f` means nothing here"),
+        ("app a: PUSH bind 5555", "ZT027", "`5555` has no transport"),
+        ("app a: PUSH bind 127.0.0.1:5555", "ZT027", "`127.0.0.1:5555` has no transport"),
+        ("app a: zmq.PUB bind tcp://*:5", "ZT029", "socket types have no `zmq.` in front"),
+        ("device a: queue {\nin = ROUTER\n}", "ZT011", "no `=` stands here"),
+        ("device a: queue {\nin: ROUTER\n}", "ZT011", "no `:` stands here"),
+        ("app a: SUB bind tcp://*:5 { subscribe “x” }", "ZT018", "`“` means nothing here"),
+        ("// a comment: here", "ZT034", "`//` means nothing here"),
+        ("```", "ZT035", "a backtick means nothing here"),
+        ("app a: PUSH bind tcp://*:5 { linger }", "ZT031", "a value is missing behind `linger`"),
+        ("app a: PUSH bind tcp://*:5 { linger = 0 }", "ZT011", "no `=` stands here"),
+        ("app a: PUSH bind tcp://*:5 { sndhwm 1, rcvhwm 2 }", "ZT019", "`rcvhwm` is another option, and a `,` stands between the values of one"),
+        ("device a: queue {\nmon PUB bind tcp://*:5\n}", "ZT008", "there is no statement `mon`"),
     ],
 )  # fmt: skip
-def test_a_habit_from_elsewhere_is_one_mistake_and_teaches(text: str, message: str, note: str) -> None:
+def test_a_habit_from_elsewhere_is_one_mistake_and_teaches(text: str, code: str, message: str) -> None:
     _, (said,) = parse(Source(f"ztopo 1\n{text}\napp b: PULL bind tcp://*:6\n"))
-    assert said.message.startswith(message)
-    assert said.notes == ((note,) if note else ())
+    assert (said.code, said.message) == (code, message)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_habit_from_elsewhere_is_one_mistake_and_teaches(text: str, message: s
 def test_what_mends_a_line_is_a_word_of_the_language(text: str) -> None:
     """A side that is made of another word is called as the side, and a name or a text is made of no keyword."""
     compilation = compile(Source(f"ztopo 1\n{text}\n"), libzmq=Libzmq())
-    assert "ZT001" in {d.code for d in compilation.diagnostics}
+    assert any(d.code.startswith("ZT0") for d in compilation.diagnostics)
     assert {s.name for c in compilation.model.components for s in c.sockets} <= {"in", "out", "monitor"}
 
 
@@ -174,9 +174,9 @@ def test_a_command_is_put_in_quotes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("device q: queue {\nin bind tcp://*:5\nout bind tcp://*:6\napp a: REQ connect q.in\n", "the text ends before a block does"),
-        ("app b: PULL connect a\ndevice q: queue {\nin bind tcp://*:5\napp a: PUSH bind tcp://*:6\n", "the text ends before a block does"),
-        ("device q: queue {\nin bind tcp:/*:5\nout bind tcp://*:6\n}\napp a: REQ connect q.in\n", "`/` means nothing here"),
+        ("device q: queue {\nin bind tcp://*:5\nout bind tcp://*:6\napp a: REQ connect q.in\n", "a block is never closed"),
+        ("app b: PULL connect a\ndevice q: queue {\nin bind tcp://*:5\napp a: PUSH bind tcp://*:6\n", "a block is never closed"),
+        ("device q: queue {\nin bind tcp:/*:5\nout bind tcp://*:6\n}\napp a: REQ connect q.in\n", "`tcp:/*:5` has no transport"),
     ],
 )  # fmt: skip
 def test_what_follows_from_a_mistake_is_not_said(text: str, message: str) -> None:
@@ -187,7 +187,7 @@ def test_what_follows_from_a_mistake_is_not_said(text: str, message: str) -> Non
 @pytest.mark.parametrize("deep", ["process a { ", "device a: queue { in { ", "app a {\n", "{ ", "param x = env("])
 def test_deep_nesting_is_a_mistake_like_any_other(deep: str) -> None:
     _, said = parse(Source("ztopo 1\n" + deep * 100_000))
-    assert [(d.code, d.message) for d in said] == [("ZT001", "blocks and brackets stand in each other more than 16 deep")]
+    assert [(d.code, d.message) for d in said] == [("ZT036", "blocks and brackets stand in each other more than 16 deep")]
 
 
 @given(any_texts)
@@ -208,4 +208,7 @@ def test_one_mistake_in_a_right_text_is_found_in_its_line_and_nothing_else(text:
     place = data.draw(st.integers(0, len(words)))
     lines[number] = " ".join([*words[:place], "= )", *words[place:]])
     compilation = compile(Source("\n".join(lines)), libzmq=Libzmq())
-    assert [(d.code, d.span.position.line if d.span else 0) for d in compilation.diagnostics] == [("ZT001", number + 1)]
+    (said,) = compilation.diagnostics
+    assert said.code.startswith("ZT0")
+    assert said.span is not None
+    assert said.span.position.line == number + 1

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding
+from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding, nearest
 from topo.source import Span
 
 __all__ = [
     "LANGUAGE_VERSION",
+    "bad_call",
     "bad_escape",
     "bad_expression",
     "bad_number",
     "form_missing",
     "form_unknown",
+    "hyphen_in_param",
     "key_twice",
     "named_twice",
     "no_home",
     "not_a_text",
+    "not_a_value",
     "not_json",
     "replica_missing",
     "secret_left_out",
     "syntax_error",
+    "too_deep",
+    "unknown_call",
+    "variable_not_quoted",
     "version_missing",
     "version_unknown",
     "wrong_shape",
@@ -33,24 +39,20 @@ FORM_VERSION = 1
 
 
 @finding("ZT001", "the text cannot be read as ztopo")
-def syntax_error(
-    span: Span, message: str, notes: tuple[str, ...] = (), related: tuple[Label, ...] = (), fix: Fix | None = None
-) -> Diagnostic:
-    """A statement is not built as the language has it.
+def syntax_error(span: Span, message: str) -> Diagnostic:
+    """A statement is not built as the language has it, and it is no mistake that has a code of its own.
 
     ```ztopo ZT001
-    app jobs PUSH bind tcp://*:5555
+    app jobs[2][3]: PUSH bind tcp://*:*
     ```
 
-    A statement ends with its line or with a `;`. A `{` stands on the line it belongs to. A line that ends with a comma
-    goes on.
+    What would fit there is said; `grammar/ztopo.md` describes each statement, with examples.
 
     ```ztopo
-    app jobs: PUSH bind tcp://*:5555
-    app work: PULL connect jobs
+    app jobs[2]: PUSH bind tcp://*:*
     ```
     """
-    return Diagnostic(code="ZT001", message=message, labels=(Label(span), *related), notes=notes, fix=fix)
+    return Diagnostic(code="ZT001", message=message, labels=(Label(span),))
 
 
 @finding("ZT002", "the language version is missing or not known")
@@ -252,3 +254,100 @@ def replica_missing(span: Span, number: int) -> Diagnostic:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names[:-1]) + f" and `{names[-1]}`"
+
+
+@finding("ZT036", "blocks that stand too deep in each other")
+def too_deep(span: Span, most: int) -> Diagnostic:
+    """Blocks and brackets stand in each other 16 deep at most. What the language has use for is four.
+
+    ```ztopo ZT036
+    app a { socket b: SUB connect tcp://10.0.0.1:1 { x { { { { { { { { { { { { { { { 1
+    ```
+
+    ```ztopo
+    app a { socket b: SUB connect tcp://10.0.0.1:1 { subscribe "" } }
+    ```
+    """
+    return Diagnostic(
+        code="ZT036", message=f"blocks and brackets stand in each other more than {most} deep", labels=(Label(span),)
+    )
+
+
+@finding("ZT037", "a word where a value stands")
+def not_a_value(span: Span, fix: Fix, params: Iterable[str]) -> Diagnostic:
+    """A value is a number, `true` or `false`, a text in quotes, or a param: `${name}`.
+
+    ```ztopo ZT037
+    param wait = 5s
+    app jobs: PUSH bind tcp://*:5555 { linger wait; immediate yes; plain_username jobs }
+    app work: PULL connect jobs
+    ```
+
+    ```ztopo
+    param wait = 5s
+    app jobs: PUSH bind tcp://*:5555 { linger ${wait}; immediate true; plain_username "jobs" }
+    app work: PULL connect jobs
+    ```
+    """
+    word = span.text
+    message = f"`{word}` is not a value"
+    if word in params:
+        fix = Fix(f"write `${{{word}}}`", (Edit(span, f"${{{word}}}"),))
+        return Diagnostic(
+            code="ZT037", message=message, labels=(Label(span),), notes=("a param is inserted as ${name}",), fix=fix
+        )
+    notes = ("texts stand in double quotes; params as ${name}",)
+    return Diagnostic(code="ZT037", message=message, labels=(Label(span),), notes=notes, fix=fix)
+
+
+@finding("ZT038", "a call of something that there is not")
+def bad_call(span: Span, message: str, fix: Fix | None = None) -> Diagnostic:
+    """The one thing that can be called is `env`: `env("NAME")` is an environment variable, `env("NAME", 5)` has a default.
+
+    ```ztopo ZT038
+    param home: text = getenv("HOME", "/")
+    param port = env(PORT, 5555)
+    ```
+
+    ```ztopo
+    param home: text = env("HOME", "/")
+    param port = env("PORT", 5555)
+    ```
+    """
+    notes = ('known is env("NAME") and env("NAME", default)',)
+    return Diagnostic(code="ZT038", message=message, labels=(Label(span),), notes=notes, fix=fix)
+
+
+def unknown_call(name: Span) -> Diagnostic:
+    """ZT038, for a call of something else."""
+    near = nearest(name.text, ("env", "getenv", "environ", "environment"))
+    fix = Fix("write `env`", (Edit(name, "env"),)) if near else None
+    return bad_call(name, f"there is no `{name.text}(...)`", fix)
+
+
+def variable_not_quoted(span: Span) -> Diagnostic:
+    """ZT038, for the name of an environment variable that is no text."""
+    fix = Fix("put it in quotes", (Edit(span, f'"{span.text}"'),), safe=True) if span.text.isidentifier() else None
+    return bad_call(span, "the name of a variable stands in quotes", fix)
+
+
+@finding("ZT039", "a param whose name has a hyphen")
+def hyphen_in_param(span: Span) -> Diagnostic:
+    """The name of a param has no `-`, because inside `${...}` that is a minus. Other names may have one.
+
+    ```ztopo ZT039
+    param base-port = 5555
+    ```
+
+    ```ztopo
+    param base_port = 5555
+    ```
+    """
+    right = span.text.replace("-", "_")
+    return Diagnostic(
+        code="ZT039",
+        message="the name of a param has no `-`",
+        labels=(Label(span),),
+        notes=("inside `${...}` a `-` is a minus",),
+        fix=Fix(f"write `{right}`, wherever it is used", (Edit(span, right),)),
+    )

@@ -1,20 +1,31 @@
-"""What a syntax error is called: from what was found and what could have stood there, to a finding."""
+"""What a syntax error is called. That is learned from examples.
+
+The wrong examples of each finding in `topo/syntax/slips.py` are read, and wherever the parser gets stuck its state, the token, and the token
+behind it are noted with that finding. When it gets stuck in a text of somebody else, those findings are asked that were noted
+for the same state and tokens, then for the same state and token, then, unless it is a word, for the same token anywhere. The
+first that knows what to say, says it. For what no example has there is ZT001: what was found, and what would have fitted.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
-from lark import Token
+from topo.diagnostic import Diagnostic, Finding
+from topo.syntax import slips
+from topo.syntax.mistakes import syntax_error
+from topo.syntax.trouble import SIGNS, Trouble
 
-from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean
-from topo.source import Source, Span
-from topo.syntax import mistakes
+__all__ = ["Learned", "Slip", "examples", "name", "slips_by_code"]
 
-__all__ = ["WORDS", "unexpected", "unexpected_character", "unexpected_end"]
+Slip = Callable[[Trouble], "Diagnostic | None"]
+Key = tuple[object, ...]
+Learned = dict[Key, tuple[str, ...]]
+"""What is learned: the codes of what may be meant, by what the parser is stuck at."""
 
 WORDS = {
-    "NEWLINE": "the end of the line",
     "SEMICOLON": "`;`",
     "LBRACE": "`{`",
     "RBRACE": "`}`",
@@ -31,147 +42,85 @@ WORDS = {
     "STRING": "a text in quotes",
     "ENDPOINT": "an endpoint",
     "INTERPOLATION": "`${...}`",
+    "NEWLINE": "the end of the line",
     "$END": "the end of the file",
 }
-"""What every terminal is called that is no keyword; a keyword is what it is called."""
-STATEMENTS = ("param", "device", "process", "app", "use", "host", "security", "options", "topology")
-ITEMS = ("in", "out", "monitor", "control", "socket", "run", "restart", "on", "context", "with", "device", "app")
+
+FENCED = re.compile(r"^```ztopo (?P<code>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-CLAUSES = ("bind", "connect")
+@cache
+def slips_by_code() -> dict[str, Slip]:
+    """What there is to be learned, in the order in which it is asked."""
+    return {f.finding.code: f for f in vars(slips).values() if hasattr(f, "finding")}
 
 
-def unexpected(source: Source, token: Token, accepted: set[str], before: Sequence[Token] = ()) -> Diagnostic:
-    """A token that cannot stand where it does, while those of `accepted` could.
-
-    `before` are tokens of the statement in front of it that may be the real mistake: a keyword with a slip is a name.
-    """
-    for name in before:
-        near = _near(str(name), (*CLAUSES, *ITEMS)) if name.type == "NAME" else ()
-        if near:
-            place = Span(source, name.start_pos or 0, name.end_pos or 0)
-            return mistakes.syntax_error(place, f"`{name}` means nothing here", near)
-    span = Span(source, token.start_pos or 0, token.end_pos or 0)
-    if token.type == "NEWLINE":
-        span = Span(source, span.start, span.start)
-    message = f"expected {_expected(accepted)}, found {_found(token)}"
-    if {"THREAD", "INSIDE", "STRING"} <= accepted and "NAME" not in accepted:
-        return mistakes.syntax_error(span, message, ("a command stands in quotes",), fix=_quoted(source, span))
-    return mistakes.syntax_error(span, message, _hints(token, accepted, source))
+def examples(finding: Finding) -> Iterator[str]:
+    """The wrong examples of a finding, each as a text by itself and as the rest of one."""
+    explanation = textwrap.dedent(finding.explanation.partition("\n")[2])
+    for match in FENCED.finditer(explanation):
+        yield from (match["text"], f"ztopo 1\n{match['text']}")
 
 
-def _quoted(source: Source, span: Span) -> Fix | None:
-    """Quotes around the rest of the statement, if that can be one text."""
-    command = re.split(r"[;}\n]", source.text[span.start :], maxsplit=1)[0].rstrip()
-    if not command or set(command) & set('"\\${'):
-        return None
-    return Fix("put it in quotes", (Edit(Span(source, span.start, span.start + len(command)), f'"{command}"'),))
+def learn(stuck: Callable[[str], Iterable[Trouble]]) -> Learned:
+    """Read all examples; `stuck` reads one, and returns where the parser gets stuck."""
+    learned: dict[Key, dict[str, None]] = {}
+    for code, slip in slips_by_code().items():
+        for text in examples(slip.finding):  # type: ignore[attr-defined]  # a mark of `finding`
+            for trouble in stuck(text):
+                for key in _keys(trouble):
+                    learned.setdefault(key, {})[code] = None
+    return {key: tuple(codes) for key, codes in learned.items()}
 
 
-def _near(word: str, known: Sequence[str]) -> tuple[str, ...]:
-    """What a word may be meant for: what it is short for, or what is written nearly so."""
-    longer = [k for k in known if len(word) > 2 and k.startswith(word)]
-    return did_you_mean(word, known) if len(longer) != 1 else (f"did you mean `{longer[0]}`?",)
+def _keys(trouble: Trouble) -> list[Key]:
+    """What a mistake is known by, the most telling first."""
+    kind = "NAME" if trouble.is_word else "NEWLINE" if trouble.token.type in ("SEMICOLON", "$END") else trouble.token.type
+    state = trouble.state if trouble.before else ("at the beginning", bool(trouble.opened))
+    found: list[Key] = [
+        (state, trouble.token.type, trouble.next),
+        (state, kind, trouble.next),
+        (state, trouble.token.type),
+        (state, kind),
+    ]
+    return found if trouble.is_word or trouble.token.type == "NEWLINE" else [*found, (trouble.token.type,)]
 
 
-def unexpected_end(source: Source, opened: Token | None) -> Diagnostic:
-    """A text that ends too early; `opened` is the innermost brace that is not closed."""
-    end = len(source.text.rstrip())
-    span = Span(source, max(end - 1, 0), end)
-    if opened is None:
-        return mistakes.syntax_error(span, "the text ends in the middle of a statement")
-    place = Span(source, opened.start_pos or 0, opened.end_pos or 0)
-    return mistakes.syntax_error(span, "the text ends before a block does", related=(Label(place, "this `{` is never closed"),))
+def name(trouble: Trouble, learned: Learned) -> Diagnostic:
+    """What there is to say about a token that does not fit."""
+    asked: set[str] = set()
+    for key in _keys(trouble):
+        for code in learned.get(key, ()):
+            if code not in asked and (said := slips_by_code()[code](trouble)) is not None:
+                return said
+            asked.add(code)
+    if trouble.token.type == "$END":
+        return syntax_error(
+            trouble.place(trouble.last) if trouble.last else trouble.span, "the text ends in the middle of a statement"
+        )
+    return syntax_error(trouble.span, f"expected {expected(trouble.accepted)}, found {_found(trouble)}")
 
 
-def _found(token: Token) -> str:
-    if token.type == "NEWLINE":
+def _found(trouble: Trouble) -> str:
+    if trouble.token.type == "NEWLINE":
         return "the end of the line"
-    shown = str(token) if len(token) <= 40 else f"{token[:37]}..."
-    return f"`{shown}`"
+    shown = str(trouble.token)
+    return f"`{shown if len(shown) <= 40 else shown[:37] + '...'}`"
 
 
-def _expected(accepted: set[str]) -> str:
-    keywords = {t.lower() for t in accepted if t not in WORDS}
-    if {"by", "thread", "max"} <= keywords and "NUMBER" in accepted:
-        return "a value"
-    if {"by", "thread", "max"} <= keywords and "ENDPOINT" in accepted:
-        return "an endpoint or a name"
-    if {"by", "thread", "max"} <= keywords:
-        return "a name"  # wherever a name may stand, so may every keyword
-    if keywords >= set(ITEMS):
-        return "a statement" if "RBRACE" not in accepted else "a statement or `}`"
-    if keywords >= set(STATEMENTS) and "NAME" not in accepted:
+def expected(accepted: frozenset[str]) -> str:
+    """What would have fitted, in words."""
+    keywords = {t.lower() for t in accepted if t not in SIGNS}
+    if {"by", "thread", "max"} <= keywords:  # wherever a name may stand, so may every keyword
+        return "a value" if "NUMBER" in accepted else "an endpoint or a name" if "ENDPOINT" in accepted else "a name"
+    if keywords >= set(slips.ITEMS):
+        return "a statement or `}`" if "RBRACE" in accepted else "a statement"
+    if keywords >= set(slips.STATEMENTS) and "NAME" not in accepted:
         return "a declaration"
     if {"bind", "connect"} <= keywords:
         return "`bind`, `connect` or the end of the line" if "NEWLINE" in accepted else "`bind` or `connect`"
-    words = [WORDS[t] for t in WORDS if t in accepted]
-    if "NEWLINE" in accepted and "SEMICOLON" in accepted:
-        words.remove(WORDS["SEMICOLON"])
-    alternatives = [f"`{k}`" for k in sorted(keywords)] + words
+    words = [WORDS[t] for t in WORDS if t in accepted and not (t in ("SEMICOLON", "$END") and "NEWLINE" in accepted)]
+    alternatives = [*(f"`{k}`" for k in sorted(keywords)), *words]
     if len(alternatives) > 6:
         alternatives = [*alternatives[:5], "something else that may follow here"]
     return alternatives[0] if len(alternatives) == 1 else ", ".join(alternatives[:-1]) + " or " + alternatives[-1]
-
-
-def _hints(token: Token, accepted: set[str], source: Source) -> tuple[str, ...]:
-    before = source.text[source.text.rfind("\n", 0, token.start_pos or 0) + 1 : token.start_pos or 0]
-    if (hint := _habit(token, accepted, before)) is not None:
-        return (hint,)
-    if token.type == "NEWLINE" and "LBRACE" in accepted and "NEWLINE" not in accepted:
-        return ("a `{` stands on the line that it belongs to",)
-    if token.type == "LBRACE" and (token.column or 1) > 0 and not source.line(token.line or 1)[: (token.column or 1) - 1].strip():
-        return ("a `{` stands on the line that it belongs to",)
-    if token.type == "NAME" and {"DEVICE", "APP"} <= accepted:
-        words = ITEMS if "SOCKET" in accepted else STATEMENTS
-        return did_you_mean(str(token), words) or ("known are " + ", ".join(words),)
-    if token.type == "COLON" and "NEWLINE" not in accepted:
-        return ()
-    if "COLON" in accepted and token.type == "NAME":
-        return (f"a `:` stands between the name and what it is: `: {token}`",)
-    return ()
-
-
-def _habit(token: Token, accepted: set[str], before: str) -> str | None:
-    """What is written so elsewhere, and how it is written here; `before` is the line in front of it."""
-    value, place = "NUMBER" in accepted, "ENDPOINT" in accepted
-    if token.type in ("EQUALS", "COLON") and (value or "BIND" in accepted):
-        return f"no `{token}` stands here: " + ("`linger 0`" if value else "`in ROUTER bind tcp://127.0.0.1:5555`")
-    if token.type == "DOT" and "BIND" in accepted and before.endswith("zmq"):
-        return "socket types have no `zmq.` in front: `ROUTER`"
-    if token.type == "NUMBER" and place and not value:
-        return "an endpoint has a transport: tcp://127.0.0.1:5555"
-    if token.type == "LBRACE" and place:
-        return "a param is inserted as ${name}"
-    if {"COMMA", "LPAR", "NEWLINE"} <= accepted and re.search(r",\s*[A-Za-z_]\w*\s*$", before):
-        return "options are separated by `;`, the values of one by `,`"
-    return None
-
-
-def unexpected_character(source: Source, at: int) -> Diagnostic:
-    """A character that no token begins with."""
-    character = source.text[at]
-    span = Span(source, at, at + 1)
-    if character == '"':
-        line_end = source.text.find("\n", at)
-        return mistakes.syntax_error(
-            Span(source, at, line_end if line_end >= 0 else len(source.text)), "a text that does not end on its line"
-        )
-    if character == "[":
-        return mistakes.syntax_error(span, "a `[` that is not closed on its line")
-    if source.text.startswith("${", at):
-        return mistakes.syntax_error(Span(source, at, at + 2), "a `${` that is not closed on its line")
-    if source.text.startswith("//", at):
-        return mistakes.syntax_error(Span(source, at, at + 2), "`//` means nothing here", ("comments begin with `#`",))
-    if character == "`":
-        end = at + len(source.text[at:]) - len(source.text[at:].lstrip("`"))
-        return mistakes.syntax_error(Span(source, at, end), "a backtick means nothing here")
-    shown = f"`{character}`" if character.isprintable() else f"the character U+{ord(character):04X}"
-    hints = {
-        "'": "texts stand in double quotes",
-        "/": "comments begin with `#`; an endpoint looks like tcp://127.0.0.1:5555",
-        "$": "a param is inserted as ${name}",
-        **dict.fromkeys("“”„‘’«»", 'texts stand in straight double quotes: `"`'),
-    }
-    notes = (hints[character],) if character in hints else ()
-    return mistakes.syntax_error(span, f"{shown} means nothing here", notes)

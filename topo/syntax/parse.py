@@ -21,8 +21,10 @@ from topo.source import Source, Span
 from topo.syntax import mistakes, tree
 from topo.syntax.docs import Docs
 from topo.syntax.grammar import load
+from topo.syntax.naming import Learned, learn, name
 from topo.syntax.recover import recover
 from topo.syntax.shapes import STARTS, Misfit, Shapes
+from topo.syntax.trouble import Trouble
 
 __all__ = ["parse", "tokens"]
 
@@ -56,10 +58,13 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
             try:
                 file = tree.File(source, shapes.read(source))
             except Misfit:
-                file, said = recover(source, parser)
+                learned = _learned()
+                build.begin(source)
+                file, troubles = recover(source, parser)
+                said = [name(trouble, learned) for trouble in troubles]
         except TooDeep as deep:
             file = _nothing_of(source)
-            said = [mistakes.syntax_error(deep.span, f"blocks and brackets stand in each other more than {MOST_DEPTH} deep")]
+            said = [mistakes.too_deep(deep.span, MOST_DEPTH)]
         finally:
             build.end()
     version = _check_version(file, fragment)
@@ -331,3 +336,16 @@ def _parser() -> tuple[Build, Lark, Shapes]:
     }
     lark = load("ztopo.lark", build, callbacks, STARTS)
     return build, lark, Shapes(lark)
+
+
+@lru_cache(maxsize=1)
+def _learned() -> Learned:
+    """What the examples teach, which depends on how this parser numbers its states."""
+    build, parser, _ = _parser()
+
+    def stuck(text: str) -> list[Trouble]:
+        source = Source(text)
+        build.begin(source)
+        return recover(source, parser)[1]
+
+    return learn(stuck)
