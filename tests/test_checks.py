@@ -17,7 +17,7 @@ import topo.hostchecks
 from tests.imagined import HOST
 from topo.check import Check, checks, findings, host_checks
 from topo.compile import Compilation, compile, judge_host
-from topo.diagnostic import Diagnostic, Finding, counted
+from topo.diagnostic import Diagnostic, Finding
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
@@ -472,32 +472,3 @@ def test_no_ring_no_networkx() -> None:
         "assert not compile(Source(text)).diagnostics; sys.exit('networkx' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
-
-
-@pytest.mark.parametrize("size", [200])
-def test_no_check_asks_each_about_every_other(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice the topology, about twice the steps: counted in lines of Python run, which no busy machine changes."""
-    import sys
-
-    def steps(count: int) -> int:
-        text = "".join(
-            f"device d{n}: streamer {{ in bind tcp://*:{1000 + 2 * n}; out connect d{n + 1}.in; monitor bind ipc://m{n} }}\n"
-            f'app a{n}: SUB connect d{n}.monitor {{ subscribe "" }}\n'
-            for n in range(count)
-        )
-        graph = told(text + f"device d{count}: streamer {{ in bind tcp://*:5; out bind tcp://*:6 }}\n").graph
-        lines = 0
-
-        def trace(frame: object, event: str, argument: object) -> object:
-            nonlocal lines
-            lines += 1
-            return trace
-
-        sys.settrace(trace)  # type: ignore[arg-type]  # a tracer of our own
-        try:
-            assert not counted(d for ask in checks() for d in ask(graph, Libzmq()))
-        finally:
-            sys.settrace(None)
-        return lines
-
-    assert steps(2 * size) < 2.2 * steps(size)

@@ -6,10 +6,11 @@ one kind of diagnostic carries its code, title and explanation: see `finding`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from heapq import nlargest
+from itertools import islice
 from typing import Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -34,6 +35,8 @@ __all__ = [
 
 MANY = 50
 """So many names are all compared with one that is not known."""
+MOST_ALIKE = 200
+"""So many of more names are looked at, those of nearly the same length."""
 
 Severity = Literal["error", "warning", "info"]
 
@@ -133,7 +136,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)  # many replicas, or many apps, make the same mistake
 def _nearest(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
     if len(known) > MANY:  # of so many only those that begin and end alike are worth the time
-        alike = (k for k in known if k[:1].lower() == name[:1].lower() and abs(len(k) - len(name)) < 3)
+        alike = islice(_alike(name, known), MOST_ALIKE)
         known = tuple(nlargest(MANY, alike, key=lambda k: _shared(k, name) + _shared(k[::-1], name[::-1])))
     near = get_close_matches(name, known, n=2, cutoff=0.6)
     if not near:
@@ -145,6 +148,22 @@ def _nearest(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
 def _shared(one: str, other: str) -> int:
     """How many characters two names begin with that are the same."""
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _alike(name: str, known: tuple[str, ...]) -> Iterator[str]:
+    """Those that begin with the same letter and are about as long, of the same length first."""
+    shelves = _shelves(known)
+    for more in (0, 1, -1, 2, -2):
+        yield from shelves.get((name[:1].lower(), len(name) + more), ())
+
+
+@lru_cache(maxsize=4)
+def _shelves(known: tuple[str, ...]) -> dict[tuple[str, int], list[str]]:
+    """Names by their first letter and their length."""
+    shelves: dict[tuple[str, int], list[str]] = {}
+    for name in known:
+        shelves.setdefault((name[:1].lower(), len(name)), []).append(name)
+    return shelves
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

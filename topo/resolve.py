@@ -215,16 +215,15 @@ class _Names:
         return self._choose(scope.named[name], part, outer, scope.declared[name])
 
     def _choose(self, things: list[Any], part: tree.Part, outer: Outer, declared: Span) -> list[Any]:
-        return things if part.bracket is None else self._chosen(things, [t.replica for t in things], part, outer, declared)
+        return things if part.bracket is None else self._chosen(things, part, outer, declared)
 
-    def _chosen(
-        self, things: list[Any], replicas: list[Replica | None], part: tree.Part, outer: Outer, declared: Span
-    ) -> list[Any]:
-        """Those of several replicas that a bracket names."""
+    def _chosen(self, things: list[Any], part: tree.Part, outer: Outer, declared: Span) -> list[Any]:
+        """Those of several replicas, which come in the order of their numbers, that a bracket names."""
         bracket = part.bracket
         assert bracket is not None
-        count = replicas[0].count if replicas and replicas[0] else None
-        if not replicas or replicas[0] is None:
+        first: Replica | None = things[0].replica if things else None
+        count = first.count if first else None
+        if first is None:
             self._fail(mistakes.bad_replica(bracket.span, f"`{part.name.text}` is one, and has no replicas", declared))
         if count is None:
             message = f"`{part.name.text}[*]` is any number: its replicas cannot be told apart"
@@ -241,12 +240,12 @@ class _Names:
                 self._fail(
                     mistakes.bad_replica(bracket.span, "`others` are all but oneself, and this is not one of several", declared)
                 )
-            return [t for t, r in zip(things, replicas, strict=True) if r is None or r.index != outer.numbers["index"]]
+            return [t for t in things if t.replica.index != outer.numbers["index"]]
         index = values.integer(bracket.text, bracket.span, outer.numbers)
         if not 0 <= index < count:
             last = f"the last is {part.name.text}[{count - 1}]"
             self._fail(mistakes.bad_replica(bracket.span, f"there is no `{part.name.text}[{index}]`", declared, (last,)))
-        return [t for t, r in zip(things, replicas, strict=True) if r is not None and r.index == index]
+        return things[index : index + 1]
 
     def _sockets(self, other: Draft, outer: Outer, rest: tuple[tree.Part, ...]) -> tuple[list[SocketDraft], str]:
         """The sockets that the rest of a reference names in a device or app, and the transport if it ends with one."""
@@ -254,7 +253,7 @@ class _Names:
         declared = other.statement.name.span
         if named:
             part, rest = rest[0], rest[1:]
-            sockets = named if part.bracket is None else self._chosen(named, [s.replica for s in named], part, outer, declared)
+            sockets = named if part.bracket is None else self._chosen(named, part, outer, declared)
         elif (
             isinstance(other.component, App)
             and len({s.base for s in other.sockets}) == 1
