@@ -26,7 +26,7 @@ from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Graph", "Link", "Written", "flows", "ipv6_on", "opposite", "ways"]
+__all__ = ["Graph", "Link", "Written", "flows", "ipv6_on", "opposite", "passes", "ways"]
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -304,15 +304,23 @@ def opposite(device: Device, socket: Socket) -> Socket | None:
     return inward if socket.role == "out" else outward or inward
 
 
-def ways(device: Device) -> list[tuple[str, str]]:
-    """The ways that messages go through a device, each from a side's id to another's. One socket needs no way to itself."""
+def passes(device: Device) -> list[tuple[Socket, Socket]]:
+    """The ways that messages go through a device, each from the side that receives to the side that sends, which may be one."""
     sides: dict[str, Socket] = {socket.role: socket for socket in device.sockets}
-    inward, outward, monitor = sides.get("in"), sides.get("out"), sides.get("monitor")
+    inward = sides.get("in")
+    outward = sides.get("out", inward)
+    if inward is None or outward is None:
+        return []
+    pairs = ((inward, outward), (outward, inward)) if inward is not outward else ((inward, inward),)
+    return [(source, target) for source, target in pairs if SOCKETS[source.type].receives and SOCKETS[target.type].sends]
+
+
+def ways(device: Device) -> list[tuple[str, str]]:
+    """The ways of messages and their copies, each from a side's id to another's. One socket needs no way to itself."""
+    monitor = device.side("monitor")
     found = []
-    for source, target in ((inward, outward), (outward, inward)):
-        if source is None or not SOCKETS[source.type].receives:
-            continue
-        if target is not None and SOCKETS[target.type].sends:
+    for source, target in passes(device):
+        if source is not target:
             found.append((source.id, target.id))
         if monitor is not None:
             found.append((source.id, monitor.id))

@@ -38,6 +38,7 @@ __all__ = [
     "formats",
     "host_says",
     "main",
+    "only_file",
     "out",
     "output_option",
     "replace",
@@ -187,9 +188,14 @@ def _given_or_only(context: click.Context, parameter: click.Parameter, value: An
     """The file that was named, or the only one there is."""
     if value or context.resilient_parsing:
         return value
+    return (only_file(),) if parameter.nargs == -1 else only_file()
+
+
+def only_file() -> str:
+    """The one topology in this folder, for whoever named none."""
     found = sorted(n for n in os.listdir() if n.endswith(".ztopo") and os.path.isfile(n))
     if len(found) == 1:
-        return tuple(found) if parameter.nargs == -1 else found[0]
+        return found[0]
     if not found:
         raise Refusal("there is no .ztopo file in this folder: name the file to use")
     raise Refusal("this folder holds several .ztopo files, name the one to use:\n" + "\n".join(f"  {n}" for n in found))
