@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from topo.graph import Graph, Link, flows, passes
+from topo.graph import Graph, Link, flows
 from topo.model import Device, Socket
 from topo.source import Span
 from topo.zeromq.envelopes import ENVELOPES, Envelope
@@ -49,7 +49,7 @@ __all__ = [
 
 Kind = Literal["id", "request id", "delimiter", "prefix", "subscription", "body", "answer"]
 Action = Literal[
-    "writes", "answers", "names", "delimits", "delimits by hand", "restores", "restores by hand", "addresses", "sends", "spreads",
+    "writes", "answers", "names", "delimits", "delimits by hand", "restores", "restores by hand", "addresses", "sends", "sends up", "tears", "spreads",
     "labels", "undelimits", "undelimits by hand", "keeps", "keeps by hand", "takes", "swaps", "copies",
     "subscribes", "forwards", "reads", "heeds", "starts",
 ]  # fmt: skip
@@ -139,6 +139,8 @@ SENTENCES: dict[Action, str] = {
     "restores by hand": "the program puts back what it kept",
     "addresses": "takes off the first part: whom it is for",
     "sends": "sends it as it is",
+    "sends up": "sends it to all the publishers",
+    "tears": "takes a made-up id for the end of a subscription, and sends the rest to all the publishers",
     "spreads": "sends it to those who subscribed to it",
     "labels": "puts the id of who sent it in front",
     "undelimits": "takes off the delimiter",
@@ -198,21 +200,41 @@ def _text(value: bytes) -> str:
 
 
 def routes(graph: Graph) -> networkx.DiGraph[Point]:
-    """Where messages can go. What goes over a link has it as `link`; of several between two sockets the first counts."""
+    """Where messages can go. What goes over a link has it as `link`; of several between two sockets the first counts.
+
+    From an XSUB to an XPUB go not only subscriptions but whatever is sent, so that is a way, too.
+    """
     import networkx
 
     found: networkx.DiGraph[Point] = networkx.DiGraph()
     for link in graph.links:
-        for source, target in flows(link) if link.talks else ():
+        for source, target in (*flows(link), *_upstream(link)) if link.talks else ():
             if not found.has_edge(Point(source, "out"), Point(target, "in")):
                 found.add_edge(Point(source, "out"), Point(target, "in"), link=link)
     for device in graph.model.devices:
         monitor = device.side("monitor")
-        for entry, exit in passes(device):
+        for entry, exit in _passages(device):
             found.add_edge(Point(entry.id, "in"), Point(exit.id, "out"))
             if monitor is not None and SOCKETS[monitor.type].sends:
                 found.add_edge(Point(entry.id, "in"), Point(monitor.id, "out"))
     return found
+
+
+def _upstream(link: Link) -> Iterator[tuple[str, str]]:
+    for source, target in ((link.a, link.b), (link.b, link.a)):
+        if (source.type, target.type) == ("XSUB", "XPUB"):
+            yield source.id, target.id
+
+
+def _passages(device: Device) -> Iterator[tuple[Socket, Socket]]:
+    """The ways through a device, those of `passes` and those that lead from an XPUB or to an XSUB."""
+    inward = device.side("in")
+    outward = device.side("out") or inward
+    if inward is None or outward is None:
+        return
+    for source, target in ((inward, outward), (outward, inward))[: 1 if inward is outward else 2]:
+        if (SOCKETS[source.type].receives or source.type == "XPUB") and (SOCKETS[target.type].sends or target.type == "XSUB"):
+            yield source, target
 
 
 def points(graph: Graph, socket: Socket, way: Literal["in", "out"]) -> list[Point]:
@@ -238,7 +260,7 @@ def routing_id(socket: Socket) -> bytes | bool:
 def topics_of(graph: Graph, socket: Socket) -> frozenset[bytes] | None:
     """What a SUB or an XSUB asks its publishers for; None where only its program knows.
 
-    An XSUB that is a side of a device asks for what those behind the XPUB opposite ask for.
+    An XSUB that is a side of a device asks for what those ask for whose subscriptions come in opposite.
     """
     found: set[bytes] = set()
     left, seen = [socket], {socket.id}
@@ -250,15 +272,25 @@ def topics_of(graph: Graph, socket: Socket) -> frozenset[bytes] | None:
             if not values and device is None:
                 return None
             found.update(v for v in values if isinstance(v, bytes))
-        elif device is None:
+        elif ENVELOPES[asking.type].topics == "forwards" and device is None:
             return None
         else:
-            opposite = next((s for s in device.sockets if s.role in ("in", "out") and s.id != asking.id), None)
-            if opposite is not None and opposite.type == "XPUB":
-                behind = [p for p in peers_of(graph, opposite).values() if p.id not in seen]
-                seen.update(p.id for p in behind)
-                left.extend(behind)
+            behind = [s for s in _subscribers(graph, asking, device) if s.id not in seen]
+            seen.update(s.id for s in behind)
+            left.extend(behind)
     return frozenset(found)
+
+
+def _subscribers(graph: Graph, sending: Socket, device: Device | None) -> Iterator[Socket]:
+    """Whose subscriptions a side of a device sends on, or who else sends them on to it.
+
+    A subscription is a message: what passes messages on as they are, passes on subscriptions.
+    """
+    for source, target in _passages(device) if device is not None else ():
+        if target.id == sending.id and not (ENVELOPES[source.type].receives or ENVELOPES[target.type].sends):
+            for peer in peers_of(graph, source).values():
+                if source.type == "XPUB" or graph.device(peer) is not None:
+                    yield peer
 
 
 # -- what sockets do to parts ---------------------------------------------------------------------------------------------------------
@@ -318,6 +350,7 @@ class _Walk:
         self.answering = kept is not None
         self.kept: dict[str, Parts] = {} if kept is None else kept
         self.by_chance: tuple[Socket, int | None] | None = None
+        self.after_subscription = False  # it goes where subscriptions have gone before
 
     def do(self, socket: Socket, action: Action, parts: Parts, link: Link | None = None, among: int | None = 1) -> None:
         """Note what was done."""
@@ -360,6 +393,8 @@ class _Walk:
             raise _Ends(f"{_named(socket)} is a REP: it speaks only when it is asked", socket.type_span)
         if does.speaks == "first" and self.answering:
             raise _Ends(f"{_named(socket)} is a REQ: it asks, and never answers", socket.type_span)
+        if does.speaks == "first" and self.after_subscription:
+            raise _Ends(f"{_named(socket)} is a REQ: the subscription that came first has its turn", socket.type_span)
         if does.single and len(self.parts) > 1:
             raise _Ends(f"{_named(socket)} is {with_article(socket.type)}: its messages have one part", socket.type_span)
         match does.chooses:
@@ -390,6 +425,10 @@ class _Walk:
         raise _Ends(f"{_named(socket)} drops it: it knows nobody by {_words_for(front)}", socket.type_span)
 
     def _spread(self, socket: Socket, to: Socket) -> None:
+        if ENVELOPES[socket.type].topics == "forwards":
+            whole = tuple(part for part in self.parts if not part.at)
+            self.do(socket, "sends up" if whole == self.parts else "tears", whole)
+            return
         topics = topics_of(self.graph, to)
         if topics is not None and not topics:
             raise _Ends(f"{_named(to)} has subscribed to nothing", to.type_span)
@@ -443,6 +482,7 @@ class _Walk:
 
     def cross(self, device: Device, source: Socket, target: Socket) -> None:
         """Go through a device, from the side that has received it to the one that is to send it."""
+        self.after_subscription |= source.type == "XPUB"
         if device.swap is not None and len(self.parts) > 1:
             first, second, *rest = self.parts
             self.do(source, "swaps", (second, first, *rest))
@@ -453,12 +493,14 @@ class _Walk:
 
     def _copied(self, device: Device, source: Socket) -> None:
         """See to it that the message goes on through the device: only what does is copied."""
-        target = next(t for s, t in passes(device) if s.id == source.id)
+        target = next(t for s, t in _passages(device) if s.id == source.id)
         peers = peers_of(self.graph, target)
         known = [_known_as(target, peer) for peer in peers.values()]
         does = ENVELOPES[target.type]
         if does.speaks == "second":
             raise _Ends(f"{_named(target)} is a REP: it speaks only when it is asked", target.type_span)
+        if does.speaks == "first" and self.after_subscription:
+            raise _Ends(f"{_named(target)} is a REQ: the subscription that came first has its turn", target.type_span)
         if does.chooses == "address" and not any(_calls(self.parts[0], k) for k in known):
             name = next((k for k in known if not k.at), None)
             if self.parts[0].kind == "body" and name is not None:
@@ -597,6 +639,12 @@ def journey(graph: Graph, steps: Sequence[_Step]) -> Journey:
     monitor = next((step.target for step in steps if step.target.role == "monitor"), None)
     if monitor is not None:
         return Journey(start, end, before, there, None, "one way", f"what comes from {_named(monitor)} is a copy", monitor.span)
+    up = next(
+        (hop.socket for hop in there.hops if ENVELOPES[hop.socket.type].topics == "forwards" and hop.action != "takes"), None
+    )
+    if up is not None:
+        why = f"{_named(up)} is an XSUB: it asks for topics, and what comes is no answer"
+        return Journey(start, end, before, there, None, "one way", why, up.type_span)
     back, chance = _back(graph, steps, there, kept)
     if back.arrives and chance is None:
         return Journey(start, end, before, there, back, "answered")

@@ -57,7 +57,7 @@ ENVELOPES: dict[str, Envelope] = {
         Envelope("PULL"),
         Envelope("PUSH", chooses="turn"),
         Envelope("XPUB", chooses="all", topics="reads"),
-        Envelope("XSUB", topics="forwards"),
+        Envelope("XSUB", chooses="all", topics="forwards"),
         Envelope("STREAM", sends="address", receives="sender", chooses="address"),
         Envelope("SERVER", chooses="asker", single=True),
         Envelope("CLIENT", chooses="turn", single=True),
