@@ -639,6 +639,17 @@ def journey(graph: Graph, steps: Sequence[_Step]) -> Journey:
     monitor = next((step.target for step in steps if step.target.role == "monitor"), None)
     if monitor is not None:
         return Journey(start, end, before, there, None, "one way", f"what comes from {_named(monitor)} is a copy", monitor.span)
+    if not SOCKETS[start.type].receives:
+        return Journey(
+            start,
+            end,
+            before,
+            there,
+            None,
+            "one way",
+            f"{_named(start)} is {with_article(start.type)}: it only sends",
+            start.type_span,
+        )
     up = next(
         (hop.socket for hop in there.hops if ENVELOPES[hop.socket.type].topics == "forwards" and hop.action != "takes"), None
     )
