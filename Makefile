@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up test check format bench fuzz leakcheck golden clean
+.PHONY: help up test check format bench fuzz prove leakcheck golden clean
 
 help:
 	@echo "make up      build ztopo in a virtual environment and run examples/request_broker.ztopo (Ctrl-C stops it)"
@@ -14,6 +14,7 @@ help:
 	@echo "make format  format the code"
 	@echo "make bench   measure everything, for some hours; python -m tests.bench NAME for a part"
 	@echo "make fuzz    look for an hour for inputs that go wrong (FUZZ_SECONDS=60 for a minute)"
+	@echo "make prove   hold the model of messages to real sockets, over thousands of generated topologies"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
@@ -72,6 +73,9 @@ $(VENV)/fuzzable: $(VENV)/testable
 fuzz: $(VENV)/fuzzable
 	$(BIN)/python -m tests.fuzz fmt --examples 10000
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+prove: $(VENV)/testable
+	$(BIN)/python -m tests.envelope
 
 leakcheck: $(VENV)/testable
 	$(BIN)/python -m tests.leakcheck
