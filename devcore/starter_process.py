@@ -17,6 +17,7 @@ as it holds the control socket.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import pickle
@@ -33,6 +34,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
+from itertools import chain
 from typing import NoReturn
 
 import msgspec
@@ -226,8 +228,8 @@ class StarterProcess:
         """The keys of those groups whose leader has ended."""
         self.numbers: dict[int, int] = {}
         """The numbers of the processes that have not ended, by key."""
-        self.received: deque[int] = deque()
-        """Descriptors that came with requests that are not yet carried out."""
+        self.received: deque[list[int]] = deque()
+        """The descriptors that came with each request that has some and is not yet carried out, as far as there was room for them."""
         self.ending = False
         self.decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
@@ -271,12 +273,13 @@ class StarterProcess:
 
     def _receive(self, buffer: bytearray) -> bool:
         try:
-            data, handles, _, _ = socket.recv_fds(self.control, 1 << 16, MOST_HANDLES)
+            data, handles, flags, _ = socket.recv_fds(self.control, 1 << 16, MOST_HANDLES)
         except ConnectionResetError:
             return False
         for handle in handles:
             os.set_inheritable(handle, False)
-        self.received.extend(handles)
+        if handles or flags & socket.MSG_CTRUNC:  # the kernel hands out those of one request at a time
+            self.received.append(handles)
         buffer += data
         return bool(data)
 
@@ -312,28 +315,43 @@ class StarterProcess:
     # Starting
 
     def _run(self, request: RunCommand | RunTarget) -> None:
-        handles = [self.received.popleft() for _ in range(request.handles)]
-        failure, fail = os.pipe() if isinstance(request, RunCommand) else (-1, -1)
-        refused = b""
-        signal.pthread_sigmask(signal.SIG_BLOCK, CHANGED_SIGNALS)  # what the child gets early is for it, not for our handlers
+        handles = self.received.popleft()
         try:
-            pid = os.fork()
+            if len(handles) != request.handles:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            pid, refused = self._fork(request, handles)
         except OSError as error:
-            refused = _pack_failure(error.errno or 0, b"a process")
-        else:
-            if pid == 0:
-                self._be_child(request, handles, failure, fail)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        for handle in (*handles, *((fail,) if fail >= 0 else ())):
-            os.close(handle)
-        if failure >= 0:
-            if not refused and (refused := _read_all(failure)):  # nothing, once a successful exec has closed the other end
-                os.waitpid(pid, 0)
-            os.close(failure)
+            pid, refused = 0, _pack_failure(error.errno or 0, b"a process")
+        finally:
+            for handle in handles:
+                os.close(handle)
         if refused:
             self._report(Refused(request.key, *_unpack_failure(refused)))
         else:
             self._started(request, pid)
+
+    def _fork(self, request: RunCommand | RunTarget, handles: list[int]) -> tuple[int, bytes]:
+        """Make a child, and return its number, and what it says if it cannot become the command."""
+        failure, fail = os.pipe() if isinstance(request, RunCommand) else (-1, -1)
+        signal.pthread_sigmask(signal.SIG_BLOCK, CHANGED_SIGNALS)  # what the child gets early is for it, not for our handlers
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_child(request, handles, failure, fail)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            if fail < 0:
+                return pid, b""
+            os.close(fail)
+            fail = -1
+            refused = _read_all(failure)  # nothing, once a successful exec has closed the other end
+            if refused:
+                os.waitpid(pid, 0)
+            return pid, refused
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            for handle in (failure, fail):
+                if handle >= 0:
+                    os.close(handle)
 
     def _started(self, request: Run, pid: int) -> None:
         self.running[pid] = request.key
@@ -374,7 +392,7 @@ class StarterProcess:
             os.dup2(handle, target)
             os.close(handle)
         self.control.close()
-        for handle in (self.wake, self.waker, *self.received, *((self.parent,) if self.parent >= 0 else ())):
+        for handle in (self.wake, self.waker, *chain(*self.received), *((self.parent,) if self.parent >= 0 else ())):
             os.close(handle)
 
     # Signals and ends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -201,6 +202,26 @@ def test_a_command_that_is_not_there_is_refused(starter: Starter, tmp_path: Path
     with pytest.raises(FileNotFoundError) as caught:
         starter.start_command(["true"], cwd=tmp_path / "nowhere")
     assert caught.value.filename == str(tmp_path / "nowhere")
+
+
+@linux
+@pytest.mark.parametrize("room", range(5))
+def test_a_starter_without_descriptors_refuses_and_lives(starter: Starter, pipe: Pipe, room: int) -> None:
+    open_now = len(os.listdir(f"/proc/{starter.pid}/fd"))
+    usual = resource.prlimit(starter.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(starter.pid, resource.RLIMIT_NOFILE, (open_now + room, usual[1]))
+    try:
+        for start in (
+            lambda: starter.start_command(["true"]),
+            lambda: starter.start(work.leave, (0,), fds=(pipe.write, pipe.read)),
+        ):
+            with pytest.raises(OSError, match="Too many open files"):
+                start()
+    finally:
+        resource.prlimit(starter.pid, resource.RLIMIT_NOFILE, usual)
+    assert ended(starter.start(work.say, ("still there",), fds=(pipe.write,))) == 0
+    assert pipe.next() == "still there"
+    assert len(os.listdir(f"/proc/{starter.pid}/fd")) == open_now
 
 
 def test_everything_about_a_command_is_told_in_order(starter: Starter, pipe: Pipe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -750,6 +751,39 @@ def test_params_are_set_from_outside(world: World, ends_well: Ends) -> None:
     up = world.up("t.ztopo", "--set", "what=something")
     up.wait_for(r"^one \| something$")
     ends_well(up, 0)
+
+
+# What there is not enough of
+
+
+def test_without_enough_descriptors_it_says_so_and_leaves_nothing(world: World) -> None:
+    world.topology(
+        "device relay[2]: streamer { run process; in PULL bind tcp://127.0.0.1:*; out PUSH bind ipc://relay.${index} }\n"
+        + app("brief[3]", "python -c pass")
+    )
+    codes = set()
+    for most in range(12, 40, 2):  # with less, Python itself cannot do its work
+        up = world.up("t.ztopo", preexec_fn=lambda most=most: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+        while (line := up.lines.next()) is not None and not line.startswith("brief[2] done"):
+            pass
+        with suppress(ProcessLookupError):
+            up.interrupt()
+        codes.add(up.end())
+        assert "Traceback" not in up.text
+        if up.process.returncode:
+            assert "Too many open files" in up.text
+            assert "ulimit" in up.text
+        assert world.is_clean()
+    assert {0, 1} <= codes <= {0, 1, 2}
+
+
+def test_a_full_runtime_folder_is_said(world: World) -> None:
+    world.topology(app("never", SLEEPER))
+    up = world.up("t.ztopo", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    assert up.end() == 1
+    assert f"error[ZT909]: the runtime folder {world.runtime}/ztopo/t cannot be used: File too large" in up.text
+    assert "another one can be named in XDG_RUNTIME_DIR" in up.text
+    assert world.is_clean()
 
 
 # Terminals

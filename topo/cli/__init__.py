@@ -10,6 +10,7 @@ deal with a reader that has gone away. Every option can also come from `ZTOPO_CL
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -51,6 +52,10 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT)
+"""What the system says when it has no more of something. That is no mistake of ours, wherever it happens."""
 
 
 class Exit(IntEnum):
@@ -429,7 +434,10 @@ def _run() -> int:
     except click.ClickException as error:
         say(f"error: {error.format_message()}")
         return Exit.USAGE
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            say(f"error: {error.strerror}: ztopo has no descriptor, memory or space left to do it with; see `ulimit -a`")
+            return Exit.USAGE
         import traceback
 
         say(

@@ -36,6 +36,7 @@ def command(file: str, params: dict[str, str], color: str) -> Exit:
     if something could not start or has failed, with 78 if the file is invalid, or this host does not have what it wants, and
     nothing was started.
     """
+    _can_run(color)
     with Wishes() as wishes:
         try:
             wishes.listen()
@@ -46,7 +47,6 @@ def command(file: str, params: dict[str, str], color: str) -> Exit:
 
 
 def _check_and_run(file: str, params: dict[str, str], color: str, wishes: Wishes) -> Exit:
-    _can_run(color)
     compilation = compiled(file, params, color, invalid=Exit.INVALID)
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
@@ -91,26 +91,27 @@ def _run(file: str, compilation: Compilation, color: str, wishes: Wishes) -> Exi
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.plan import sources
-    from topo.run.events import StopAsked
+    from topo.run.events import Said, StopAsked
     from topo.run.folder import Refused, claim
     from topo.run.supervisor import Supervisor
 
     assert compilation.graph is not None
     plan = make_plan(compilation)
+    wishes.hold_back()
     output = Output(lambda why: supervisor.post(StopAsked(why, insists=False)))
-    try:
-        with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
-            supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
-            wishes.go_to(supervisor)
-            path = compilation.source.path
+    with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
+        supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
+        wishes.go_to(supervisor)
+        path = compilation.source.path
+        try:
             with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span):
                 if not _host_agrees(compilation, color):
                     say(f"{file} is not started")
                     return Exit.INVALID
                 code = supervisor.run().code
-    except Refused as refused:
-        report([refused.diagnostic], color)
-        return Exit.FINDINGS
+        except Refused as refused:
+            progress.tell(Said(refused.diagnostic))
+            return Exit.FINDINGS
     output.check()
     return Exit(code)
 

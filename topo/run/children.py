@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Protocol
 
 import msgspec
@@ -112,7 +112,8 @@ class Children:
         ours, theirs = socket.socketpair()
         self._channels[plan.name] = ours
         self._starter.preload(worker.__name__)
-        with theirs:
+        with theirs, ExitStack() as failed:
+            failed.callback(self._forget, plan.name)
             self._start(
                 plan.name,
                 lambda output, hear: self._starter.start(
@@ -126,6 +127,7 @@ class Children:
                     wait=False,
                 ),
             )
+            failed.pop_all()
         started = Worker(ours)
         started.start(plan)
         return started
@@ -154,6 +156,10 @@ class Children:
         for readers in self._readers.values():
             for reader in readers:
                 reader.join(LAST_WORDS)
+
+    def _forget(self, name: str) -> None:
+        """No process has come of this channel."""
+        self._channels.pop(name).close()
 
     def _start(self, name: str, start: Callable[[int, starter.OnReport], starter.Child]) -> None:
         """Start a process, its output going to a pipe that is read here."""

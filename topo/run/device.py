@@ -85,6 +85,9 @@ class Device:
         except ProxyError as error:
             code = error.errno or 0
             last = Failed(self.plan.name, "run", self._id_of(error.side), errno=code, reason=str(zmq.strerror(code)))
+        except OSError as error:  # its proxy needs descriptors too
+            reason = error.strerror or str(error)
+            last = Failed(self.plan.name, "run", self.plan.frontend.id, errno=error.errno or 0, reason=reason)
         except Exception:  # whatever it is, it is ours, and must be heard by those who wait for this device
             last = Failed(self.plan.name, "mistake", reason=traceback.format_exc())
         with self._lock:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -65,20 +65,23 @@ def _base(environment: Mapping[str, str]) -> Path:
 def claim(name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
     """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it."""
     folder = folder_of(name, environment)
-    try:
-        handle = _lock(folder, name, place)
-    except OSError as error:
-        raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, wire.written(Owner(os.getpid(), file)), 0)
+    with ExitStack() as release:
+        try:
+            handle = _lock(folder, name, place)
+            release.callback(_release, folder, handle)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, wire.written(Owner(os.getpid(), file)), 0)
+        except OSError as error:
+            raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
         yield folder
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(folder / "lock")
-        with suppress(OSError):  # somebody has put something there: it is theirs
-            folder.rmdir()
-        os.close(handle)
+
+
+def _release(folder: Path, handle: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(folder / "lock")
+    with suppress(OSError):  # somebody has put something there: it is theirs
+        folder.rmdir()
+    os.close(handle)
 
 
 def _lock(folder: Path, name: str, place: Span | None) -> int:

@@ -99,7 +99,7 @@ def _advice(failed: Failed) -> tuple[str, ...]:
         return ("ports below 1024 are for root",)
     if failed.errno in (errno.EADDRNOTAVAIL, errno.ENODEV):
         return ("a socket binds only an address or an interface that this host has",)
-    return ()
+    return _limits(failed.errno)
 
 
 @finding("ZT902", "a socket cannot be made as it is declared")
@@ -114,7 +114,7 @@ def socket_refused(places: Places, failed: Failed, socket: SocketPlan) -> Diagno
         code="ZT902",
         message=f"`{failed.socket}` {what}: {failed.reason}",
         labels=places.label(place),
-        notes=(*_limits(failed), *places.note(place)),
+        notes=(*_limits(failed.errno), *places.note(place)),
     )
 
 
@@ -128,15 +128,23 @@ def _step(failed: Failed, socket: SocketPlan) -> tuple[str, Place]:
     return f"cannot be made as a {socket.type}", socket.place
 
 
-def _limits(failed: Failed) -> tuple[str, ...]:
-    if failed.errno in (errno.EMFILE, errno.ENFILE):
-        return ("the process has as many sockets or files as it may have: see `ulimit -n`, and the context's MAX_SOCKETS",)
-    return ()
+def _limits(number: int) -> tuple[str, ...]:
+    return tuple(note for numbers, note in LIMITS if number in numbers)
+
+
+LIMITS = (
+    ((errno.EMFILE,), "the process has as many sockets or files as it may have: see `ulimit -n`, and the context's MAX_SOCKETS"),
+    ((errno.ENFILE,), "the system has as many open files as it may have: see fs.file-max"),
+    ((errno.EAGAIN, errno.ENOMEM), "the system has no room for another process: see `ulimit -u`, and how much memory is free"),
+    ((errno.ENOSPC, errno.EDQUOT), "the file system is full"),
+)
 
 
 @finding("ZT905", "a process cannot be started")
 def command_refused(places: Places, refused: Refused, place: Place, app: AppPlan | None) -> Diagnostic:
     """The system could not start the command of an app, or a process for devices; whatever had been started was stopped.
+
+    Where it is a limit that is reached, a note says which: each process takes two descriptors of ztopo's own, for example.
 
     A command is split into words as a shell would do it, but no shell runs it: no pipes, no variables, no `&&`. Its folder is
     that of the file. The folder of the Python that runs ztopo comes first in PATH, so `python` is that one.
@@ -152,7 +160,7 @@ def command_refused(places: Places, refused: Refused, place: Place, app: AppPlan
         code="ZT905",
         message=f"`{refused.name}` cannot be started: {refused.what}: {os.strerror(refused.errno)}",
         labels=places.label(place),
-        notes=(*(_command_advice(refused, app) if app else ()), *places.note(place)),
+        notes=(*(_command_advice(refused, app) if app else ()), *_limits(refused.errno), *places.note(place)),
     )
 
 
@@ -203,6 +211,7 @@ def device_ended(places: Places, event: Failed | Stopped, device: DevicePlan) ->
         notes = ("please report it, with this and with your file:\n" + event.reason.rstrip(),)
     else:
         message = f"`{device.name}` has failed at `{event.socket}`: {event.reason}"
+        notes = _limits(event.errno)
     return Diagnostic(
         code="ZT903", message=message, labels=places.label(device.place), notes=(*notes, *places.note(device.place))
     )
@@ -290,9 +299,14 @@ def runs_already(name: str, pid: int, file: str, place: Span | None = None) -> D
 def folder_unusable(folder: str, why: str) -> Diagnostic:
     """What a running topology has to keep lies in a folder that is its user's alone.
 
-    It lies in XDG_RUNTIME_DIR, else RUNTIME_DIRECTORY, else /run/user/UID, else /tmp/ztopo-UID, whichever is there first.
+    It lies in XDG_RUNTIME_DIR, else RUNTIME_DIRECTORY, else /run/user/UID, else /tmp/ztopo-UID, whichever is there first. If it
+    is full or cannot be written to, name another one in XDG_RUNTIME_DIR.
     """
-    return Diagnostic(code="ZT909", message=f"the runtime folder {folder} cannot be used: {why}")
+    return Diagnostic(
+        code="ZT909",
+        message=f"the runtime folder {folder} cannot be used: {why}",
+        notes=("another one can be named in XDG_RUNTIME_DIR",),
+    )
 
 
 @finding("ZT910", "an app that runs inside needs an application")

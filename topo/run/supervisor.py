@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from queue import Empty, SimpleQueue
 
@@ -170,14 +171,16 @@ class Supervisor:
     def _do(self, act: Act) -> None:
         match act:
             case StartHost(name):
-                self.hosts[name] = self._start_host(name)
+                with self._refusing(name):
+                    self.hosts[name] = self._start_host(name)
             case ConnectHost(name):
                 self.hosts[name].connect(self._addresses_for(name))
-            case StopDevices(host, devices):
+            case StopDevices(host, devices) if host in self.hosts:  # else it was refused, and that is about to be heard
                 self.hosts[host].stop(devices)
             case StartApp(name):
                 app = self._apps[name]
-                self.starter.start_app(name, app.command, app.folder, environment(app, self.machine.addresses, self._base))
+                with self._refusing(name):
+                    self.starter.start_app(name, app.command, app.folder, environment(app, self.machine.addresses, self._base))
             case SendSignal(name, number):
                 self.starter.signal(name, number)
             case After(seconds, event):
@@ -190,6 +193,14 @@ class Supervisor:
                 self._tell(Busy(names))
             case Report():
                 self._say(self._diagnostic(act))
+
+    @contextmanager
+    def _refusing(self, name: str) -> Iterator[None]:
+        """Let what the system refuses us be an event, as if it had refused the process."""
+        try:
+            yield
+        except OSError as error:
+            self.post(Refused(name, error.errno or 0, str(error.filename or "what ztopo needs to start it")))
 
     @property
     def starter(self) -> Starter:

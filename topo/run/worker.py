@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from typing import BinaryIO
@@ -25,6 +26,9 @@ __all__ = ["main"]
 
 PATIENCE = 2.0
 """How many seconds the devices have to end when the supervisor is gone."""
+SWITCH_INTERVAL = 0.5
+"""Seconds after which a thread that waits for the interpreter asks for it. Each of thousands of devices that begin or end together
+would ask two hundred times a second, and nothing else would be done; here none of them holds the interpreter for long."""
 SOCKETS_ELSEWHERE = 64
 """Room in the context beside the devices' own sockets."""
 
@@ -34,6 +38,7 @@ def main(handle: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("TMPDIR", tempfile.gettempdir())  # where libzmq makes the folder of ipc://*
+    sys.setswitchinterval(SWITCH_INTERVAL)
     _allow_many_files()
     with socket.socket(fileno=handle) as stream, stream.makefile("rb") as lines:
         _run(Channel(stream, lines))
