@@ -38,6 +38,7 @@ import msgspec
 from topo.devcore.starter_process import (
     FROM_MAIN,
     LOADING,
+    Begun,
     Continued,
     Exited,
     Gone,
@@ -230,6 +231,8 @@ class Starter:
         self._keys = count(1)
         self._children: dict[int, Child] = {}
         self._lost = False
+        self._begun = threading.Event()
+        self._pid = 0
         self._path = _path()
         self._preloaded: set[str] = set()
         self._environment = dict(os.environb)
@@ -251,7 +254,13 @@ class Starter:
 
     @property
     def pid(self) -> int:
-        """The number of the starter process."""
+        """The number of the starter process; 0 if it has ended before it could tell."""
+        self._begun.wait()
+        return self._pid
+
+    @property
+    def keeper(self) -> int:
+        """The number of its parent, which ends what it leaves if it is killed; elsewhere than on Linux its own."""
         return self._process.pid
 
     @property
@@ -342,7 +351,12 @@ class Starter:
         with suppress(OSError):  # the other end is gone already
             self._control.shutdown(socket.SHUT_WR)
         self._reader.join(CLOSING)
-        if self._reader.is_alive():  # it was halted, or it hangs: then the kernel ends its children with it
+        if self._reader.is_alive():  # it hangs: then the kernel ends its children with it, and its keeper the others
+            if self._pid:
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
+            self._reader.join(CLOSING)
+        if self._reader.is_alive():
             self._process.kill()
             self._reader.join()
 
@@ -402,6 +416,10 @@ class Starter:
         self._lose()
 
     def _heard(self, report: Report) -> None:
+        if isinstance(report, Begun):
+            self._pid = report.pid
+            self._begun.set()
+            return
         child = self._children[report.key]
         if isinstance(report, Refused | Gone) or (isinstance(report, Exited) and not child._session):
             del self._children[report.key]
@@ -409,6 +427,7 @@ class Starter:
 
     def _lose(self) -> None:
         """The starter has ended: so have its children, by the kernel's hand, and none of them is told of any more."""
+        self._begun.set()
         self._process.wait()
         with self._lock:
             self._lost = True

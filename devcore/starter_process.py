@@ -5,7 +5,10 @@ It has a session of its own, so that Ctrl-C reaches neither it nor its children.
 who was started, has stopped, goes on and has ended, and passes signals on.
 
 When its control socket closes, or the application ends in whatever way, it ends everything that descends from it: asked first,
-killed soon after, stopped ones and those in sessions of their own too. Should it be killed itself, the kernel kills its children.
+killed soon after, stopped ones and those in sessions of their own too. Should it be killed itself, the kernel kills its children,
+and its parent does the rest: a keeper stands between it and the application, which adopts and ends what such a starter leaves, lets
+no signal halt it, and kills it should it hang. If the keeper is killed, the starter ends everything. So any one of the three may be
+killed, and application and starter at once, and nothing is left. Of starter and keeper at once it is their grandchildren.
 
     application -> starter   Setup, then Preload, Signal, and with descriptors (standard input, output, error, and others) RunTarget, RunCommand
     starter -> application   Started or Refused, Stopped, Continued, Exited, Gone
@@ -31,7 +34,7 @@ import threading
 import time
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from itertools import chain
@@ -42,6 +45,7 @@ import msgspec
 __all__ = [
     "FROM_MAIN",
     "LOADING",
+    "Begun",
     "Continued",
     "Exited",
     "Gone",
@@ -69,6 +73,10 @@ CHANGED_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD,
 OUR_MISTAKE = 70
 MOST_HANDLES = 253
 """How many descriptors the kernel passes on at once."""
+PATIENCE = 0.5
+"""Seconds that those have to end whom the keeper asks."""
+HANGS = 10.0
+"""Seconds after which a starter that has not ended everything when its application has ended will not do so any more."""
 UNKILLABLE = 5.0
 """Seconds after which those are given up that even SIGKILL does not end: they belong to another user, or hang in the kernel."""
 LOOK_AGAIN = 0.1
@@ -178,7 +186,13 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
     key: int
 
 
-Report = Started | Refused | Stopped | Continued | Exited | Gone
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """The first that is reported: the number of the starter."""
+
+    pid: int
+
+
+Report = Begun | Started | Refused | Stopped | Continued | Exited | Gone
 
 LENGTH = struct.Struct("=I")
 
@@ -201,25 +215,95 @@ def unpacked(buffer: bytearray) -> Iterator[bytes]:
 
 def main() -> None:
     """Serve the application, which is at the other end of the socket that is standard input."""
+    application = os.getppid()
     with socket.socket(fileno=os.dup(0)) as control:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        StarterProcess(control).serve()
+        keeper = _become_child_of_keeper(application, control) if sys.platform == "linux" else 0
+        StarterProcess(application, keeper, control).serve()
+
+
+def _become_child_of_keeper(application: int, control: socket.socket) -> int:
+    """Return in a child of this process, with the number of the latter, which is its keeper from now on."""
+    prctl = _prctl()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != keeper:
+            os._exit(OUR_MISTAKE)
+        return keeper
+    prctl(PR_SET_NAME, b"ztopo keeper")
+    control.close()
+    os._exit(Keeper(application, pid).keep())
+
+
+class Keeper:
+    """The parent of the starter."""
+
+    def __init__(self, application: int, starter: int) -> None:
+        self.starter = starter
+        self.status = OUR_MISTAKE
+        """What the starter has ended with."""
+        self.wake, _ = _wake_pipe()
+        self.poll = select.poll()
+        self.poll.register(self.wake, select.POLLIN)
+        self.application = _watch(application)
+        if self.application >= 0:
+            self.poll.register(self.application, select.POLLIN)
+
+    def keep(self) -> int:
+        """Wait for the end of the starter, then end what it has left; return what it ended with."""
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._pass_on)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        end = None
+        self._reap()
+        while self.starter:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            readable = {handle for handle, _ in self.poll.poll(None if left is None else left * 1000)}
+            if self.wake in readable:
+                os.read(self.wake, 4096)
+            if self.application in readable:
+                self.poll.unregister(self.application)
+                end = time.monotonic() + HANGS
+            if not readable:
+                os.kill(self.starter, signal.SIGKILL)
+            self._reap()
+        _end_descendants(PATIENCE, self.wake, self._reap, {}, {})
+        return self.status
+
+    def _pass_on(self, number: int, frame: object) -> None:
+        if self.starter:
+            os.kill(self.starter, number)
+
+    def _reap(self) -> None:
+        for pid, status in _changes():
+            if pid == self.starter and os.WIFSTOPPED(status):
+                os.kill(pid, signal.SIGCONT)
+            elif pid == self.starter and not os.WIFCONTINUED(status):
+                self.starter = 0
+                self.status = os.waitstatus_to_exitcode(status) & 0xFF
 
 
 class StarterProcess:
     """What runs, by key, and the loop that serves."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, application: int, keeper: int, control: socket.socket) -> None:
         self.pid = os.getpid()
+        self.application = application
+        self.keeper = keeper
         self.prctl = _prctl()
         self.control = control
         self.parent = -1
         """A descriptor that becomes readable when the application ends, where the system has such."""
         self.patience = 0.0
         self.poll = select.poll()
-        self.wake, self.waker = os.pipe()
+        self.wake, self.waker = _wake_pipe()
         self.running: dict[int, int] = {}
         """The keys of the processes that have not ended, by number."""
         self.groups: dict[int, int] = {}
@@ -258,12 +342,10 @@ class StarterProcess:
         self.prctl(PR_SET_NAME, b"ztopo starter")
         for handle in (self.control.fileno(), self.wake):
             self.poll.register(handle, select.POLLIN)
-        os.set_blocking(self.waker, False)
-        signal.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._end)
+        self._report(Begun(self.pid))
 
     def _end(self, *_: object) -> None:
         self.ending = True
@@ -304,13 +386,12 @@ class StarterProcess:
     def _set_up(self, request: Setup) -> None:
         self.patience = request.patience
         sys.argv[:] = map(os.fsdecode, request.arguments)
-        if os.getppid() != request.parent:
+        if self.application != request.parent:  # it had ended before we could see who it was
             self.ending = True
             return
-        if hasattr(os, "pidfd_open"):
-            with suppress(OSError):  # an old kernel, or one that forbids it: the control socket closes as well
-                self.parent = os.pidfd_open(request.parent)
-                self.poll.register(self.parent, select.POLLIN)
+        self.parent = _watch(request.parent)
+        if self.parent >= 0:
+            self.poll.register(self.parent, select.POLLIN)
 
     # Starting
 
@@ -406,13 +487,7 @@ class StarterProcess:
 
     def _reap(self) -> None:
         """Take note of everybody who has stopped, goes on, or has ended."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
+        for pid, status in _changes():
             self._note(pid, status)
         for key in [key for key in self.leaderless if _is_empty(self.groups[key])]:
             self.leaderless.remove(key)
@@ -434,41 +509,92 @@ class StarterProcess:
             self._report(Exited(key, os.waitstatus_to_exitcode(status)))
 
     def _end_everything(self) -> None:
-        """Ask all that descend from this process to end; kill those that are left after a while."""
-        self._signal_all(signal.SIGTERM)
-        self._signal_all(signal.SIGCONT)  # so that those who were stopped hear it
-        end = time.monotonic() + self.patience
-        self._reap()
-        while self._descendants() and (left := end - time.monotonic()) > 0:
-            if select.select([self.wake], [], [], min(left, LOOK_AGAIN))[0]:
-                os.read(self.wake, 4096)
-            self._reap()
-        end = time.monotonic() + UNKILLABLE
-        while self._descendants() and time.monotonic() < end:
-            self._signal_all(signal.SIGKILL)
-            select.select([self.wake], [], [], 0.01)  # the next round takes those who were just born, and the orphans
-            self._reap()
+        _end_descendants(self.patience, self.wake, self._reap, self.running, self.groups)
+        if self.keeper and os.getppid() == self.keeper:
+            with suppress(ProcessLookupError):
+                os.kill(self.keeper, signal.SIGCONT)  # lest it is halted, and does not see our end
 
-    def _signal_all(self, number: int) -> None:
-        for pid in self._descendants():
+
+# Ends
+
+
+def _end_descendants(
+    patience: float, wake: int, reap: Callable[[], None], started: Mapping[int, int], groups: Mapping[int, int]
+) -> None:
+    """Ask all that descend from this process to end, and those in these process groups; kill those that are left after a while.
+
+    `started` is asked where the system does not tell who descends from us; both may change with each call of `reap`.
+    """
+
+    def send(number: int) -> None:
+        for pid in _descendants(started):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
-        for group in self.groups.values():
+        for group in groups.values():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
-    def _descendants(self) -> list[int]:
-        """All that descend from this process; elsewhere than on Linux those that it started."""
-        if sys.platform != "linux":
-            return list(self.running)
-        children = _children()
-        found: list[int] = []
-        look_at = [self.pid]
-        while look_at:
-            born = children.get(look_at.pop(), [])
-            found += born
-            look_at += born
-        return found
+    send(signal.SIGTERM)
+    send(signal.SIGCONT)  # so that those who were stopped hear it
+    end = time.monotonic() + patience
+    reap()
+    while _descendants(started) and (left := end - time.monotonic()) > 0:
+        if select.select([wake], [], [], min(left, LOOK_AGAIN))[0]:
+            os.read(wake, 4096)
+        reap()
+    end = time.monotonic() + UNKILLABLE
+    while _descendants(started) and time.monotonic() < end:
+        send(signal.SIGKILL)
+        select.select([wake], [], [], 0.01)  # the next round takes those who were just born, and the orphans
+        reap()
+
+
+def _descendants(started: Mapping[int, int]) -> list[int]:
+    """All that descend from this process; elsewhere than on Linux those that it started."""
+    if sys.platform != "linux":
+        return list(started)
+    children = _children()
+    found: list[int] = []
+    look_at = [os.getpid()]
+    while look_at:
+        born = children.get(look_at.pop(), [])
+        found += born
+        look_at += born
+    return found
+
+
+def _changes() -> Iterator[tuple[int, int]]:
+    """The children that have stopped, go on, or have ended, and how."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
+
+
+def _wake_pipe() -> tuple[int, int]:
+    """A pipe that can be read when a signal comes that this process handles; SIGCHLD is one of them."""
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wake, waker
+
+
+def _watch(pid: int) -> int:
+    """A descriptor that can be read when a process ends, or -1 where the system has no such thing."""
+    if not hasattr(os, "pidfd_open"):
+        return -1
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # an old kernel, or one that forbids it: the control socket closes as well
+        return -1
+
+
+# In children
 
 
 def _execute(request: RunCommand, handles: list[int], fail: int) -> None:

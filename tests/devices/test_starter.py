@@ -294,6 +294,42 @@ def test_a_starter_that_was_killed_takes_its_children_along(pipe: Pipe) -> None:
             starter.start(work.leave, (0,))
 
 
+@linux
+@pytest.mark.parametrize("victim", ["pid", "keeper"])
+def test_whichever_of_them_is_killed_takes_all_descendants_along(pipe: Pipe, victim: str) -> None:
+    with Starter() as starter:
+        child = starter.start(work.ignore_sigterm, session=True, fds=(pipe.write,))
+        pipe.next()
+        assert ended(starter.start(work.leave_others_behind, fds=(pipe.write,))) == 0
+        orphans = processes_of(pipe)
+        assert all(map(is_there, orphans))
+        os.kill(getattr(starter, victim), signal.SIGKILL)
+        assert ended(child) == -signal.SIGKILL
+        assert child.wait_gone(PATIENCE)
+        assert not any(map(is_there, orphans))
+        with pytest.raises(StarterLost):
+            starter.start(work.leave, (0,))
+
+
+@linux
+def test_nobody_halts_a_starter(pipe: Pipe) -> None:
+    with Starter() as starter:
+        os.kill(starter.pid, signal.SIGSTOP)
+        assert ended(starter.start(work.say, ("I go on",), fds=(pipe.write,))) == 0
+        assert pipe.next() == "I go on"
+
+
+@linux
+def test_a_keeper_that_is_halted_holds_nothing_up(pipe: Pipe) -> None:
+    with Starter() as starter:
+        child = starter.start(work.wait_for_signal, fds=(pipe.write,))
+        pipe.next()
+        os.kill(starter.keeper, signal.SIGSTOP)
+        assert ended(starter.start(work.leave, (3,))) == 3
+    assert not child.is_alive()
+    assert not is_there(starter.keeper)
+
+
 def test_a_module_that_fails_to_load_ends_the_starter(capfd: pytest.CaptureFixture[str]) -> None:
     with Starter() as starter:
         starter.preload("tests.no_such_module")
@@ -487,22 +523,33 @@ from topo.devcore.starter import default_starter
 starter = default_starter()
 starter.start(work.leave_others_behind, fds=(1,)).join()
 child = starter.start(work.ignore_sigterm, daemon=sys.argv[1] == "daemon", fds=(1,))
-print("", starter.pid, child.pid, flush=True)
+print("", starter.pid, child.pid, starter.keeper, flush=True)
 if sys.argv[2] == "wait":
     signal.pause()
 """
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT])
-def test_nothing_is_left_of_an_application_that_was_ended(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "victims"),
+    [
+        (signal.SIGKILL, ()),
+        (signal.SIGSEGV, ()),
+        (signal.SIGINT, ()),
+        pytest.param(signal.SIGKILL, (0,), id="with its starter"),
+        pytest.param(signal.SIGKILL, (2,), id="with its keeper"),
+    ],
+)
+def test_nothing_is_left_of_an_application_that_was_ended(tmp_path: Path, number: int, victims: tuple[int, ...]) -> None:
     script = tmp_path / "script.py"
     script.write_text(ORPHANS)
     application = Application(str(script), "daemon", "wait")
     try:
         orphans = application.lines.wait_for(r"^(\d+) (\d+) (\d+)$").groups()
-        own = application.lines.wait_for(r"^\.? (\d+) (\d+)$").groups()
+        own = application.lines.wait_for(r"^\.? (\d+) (\d+) (\d+)$").groups()
         watched = [os.pidfd_open(int(pid)) for pid in (*orphans, *own)]
+        for victim in victims:
+            os.kill(int(own[victim]), signal.SIGKILL)
         application.process.send_signal(number)
         application.end()
         for handle in watched:
@@ -524,7 +571,7 @@ def test_an_application_that_ends_takes_its_daemons_along_and_waits_for_the_othe
         application.close()
     application = Application(str(script), "not", "end")
     try:
-        starter, child = application.lines.wait_for(r"^\.? (\d+) (\d+)$").groups()
+        starter, child, _ = application.lines.wait_for(r"^\.? (\d+) (\d+) (\d+)$").groups()
         assert is_there(int(starter))
         os.kill(int(child), signal.SIGKILL)
         application.lines.wait_for_end()
