@@ -71,7 +71,7 @@ __all__ = [
     "default_starter",
 ]
 
-BOOT = "import sys; sys.path[:] = sys.argv[1:]; from topo.devcore.starter_process import main; main()"
+BOOT = "import sys; held, *sys.path[:] = sys.argv[1:]; from topo.devcore.starter_process import main; main(held)"
 PATIENCE = 0.5
 """Seconds that those who are left have to end when the application is gone, once they were asked."""
 
@@ -224,8 +224,8 @@ class Child:
 class Starter:
     """The starter process of an application, from outside. Any thread may use it."""
 
-    def __init__(self, *, patience: float = PATIENCE) -> None:
-        """Start it."""
+    def __init__(self, *, patience: float = PATIENCE, hold: Sequence[int] = ()) -> None:
+        """Start it. The descriptors `hold` are kept open, by no child, until nothing is left of all that it has started."""
         _refuse_while_loading_main()
         self._lock = threading.Lock()
         self._keys = count(1)
@@ -241,7 +241,8 @@ class Starter:
         self._control, theirs = map(_out_of_the_way, socket.socketpair())
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, *_interpreter_options(), "-c", BOOT, *map(os.fsdecode, self._path)],
+                [sys.executable, *_interpreter_options(), "-c", BOOT, ",".join(map(str, hold)), *map(os.fsdecode, self._path)],
+                pass_fds=hold,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,

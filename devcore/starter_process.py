@@ -213,15 +213,18 @@ def unpacked(buffer: bytearray) -> Iterator[bytes]:
         del buffer[:end]
 
 
-def main() -> None:
-    """Serve the application, which is at the other end of the socket that is standard input."""
+def main(held: str) -> None:
+    """Serve the application, which is at the other end of the socket that is standard input; hold these descriptors."""
     application = os.getppid()
+    holding = tuple(map(int, filter(None, held.split(","))))
+    for handle in holding:
+        os.set_inheritable(handle, False)
     with socket.socket(fileno=os.dup(0)) as control:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
         keeper = _become_child_of_keeper(application, control) if sys.platform == "linux" else 0
-        StarterProcess(application, keeper, control).serve()
+        StarterProcess(application, keeper, control, holding).serve()
 
 
 def _become_child_of_keeper(application: int, control: socket.socket) -> int:
@@ -293,8 +296,9 @@ class Keeper:
 class StarterProcess:
     """What runs, by key, and the loop that serves."""
 
-    def __init__(self, application: int, keeper: int, control: socket.socket) -> None:
+    def __init__(self, application: int, keeper: int, control: socket.socket, holding: tuple[int, ...]) -> None:
         self.pid = os.getpid()
+        self.holding = holding
         self.application = application
         self.keeper = keeper
         self.prctl = _prctl()
@@ -315,6 +319,7 @@ class StarterProcess:
         self.received: deque[list[int]] = deque()
         """The descriptors that came with each request that has some and is not yet carried out, as far as there was room for them."""
         self.ending = False
+        """Whether it was told to end by somebody else than the application, which then need not hear more than that."""
         self.decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
     # The loop
@@ -366,6 +371,8 @@ class StarterProcess:
         return bool(data)
 
     def _report(self, report: Report) -> None:
+        if self.ending:
+            return
         with suppress(BrokenPipeError, ConnectionResetError):  # the application is gone: the loop sees that next
             self.control.sendall(packed(report))
 
@@ -473,7 +480,7 @@ class StarterProcess:
             os.dup2(handle, target)
             os.close(handle)
         self.control.close()
-        for handle in (self.wake, self.waker, *chain(*self.received), *((self.parent,) if self.parent >= 0 else ())):
+        for handle in (self.wake, self.waker, *self.holding, *chain(*self.received), *((self.parent,) if self.parent >= 0 else ())):
             os.close(handle)
 
     # Signals and ends

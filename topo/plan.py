@@ -138,6 +138,8 @@ class AppPlan(msgspec.Struct, frozen=True):
     folder: str
     environment: dict[str, tuple[ConnectPlan, ...]]
     place: Place
+    binds: tuple[str, ...] = ()
+    """What the app is to bind."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -297,6 +299,7 @@ def _app(graph: Graph, app: App) -> AppPlan:
         folder=app.folder,
         environment={variable: tuple(_addresses(graph, socket)) for variable, socket in graph.variables(app)},
         place=_place(app.run_span),
+        binds=tuple(bind.endpoint.text for _, socket in graph.variables(app) for bind in socket.binds),
     )
 
 

@@ -129,7 +129,8 @@ def runtime(folder: Path) -> dict[str, str]:
 
 
 def test_the_folder_is_its_users_alone_and_goes_away(tmp_path: Path) -> None:
-    with claim("t", "t.ztopo", environment=runtime(tmp_path)) as folder:
+    with claim("t", "t.ztopo", environment=runtime(tmp_path)) as home:
+        folder = home.folder
         assert folder == tmp_path / "ztopo" / "t"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not folder.exists()
@@ -146,7 +147,7 @@ def test_a_second_claim_is_refused_and_says_by_whom(tmp_path: Path) -> None:
 
 def test_two_topologies_have_two_folders(tmp_path: Path) -> None:
     with claim("a", "", environment=runtime(tmp_path)) as a, claim("b", "", environment=runtime(tmp_path)) as b:
-        assert a != b
+        assert a.folder != b.folder
 
 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:

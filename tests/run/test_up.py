@@ -682,22 +682,81 @@ def test_nothing_outlives_a_killed_ztopo(world: World) -> None:
     )
     up = world.up("t.ztopo")
     up.wait_for_all(r"^client +\| answer", r"^stubborn +\| there")
-    assert len(world.processes()) == 8  # ztopo, its starter, two workers, four apps
+    assert len(world.processes()) == 9  # ztopo, its starter, the keeper of that, two workers, four apps
     up.process.kill()
     world.wait_until_empty()
 
 
-def test_nothing_outlives_a_killed_starter(world: World, ends_well: Ends) -> None:
+DAEMON = """
+import os, signal, sys, zmq
+socket = zmq.Context.instance().socket(zmq.PULL)
+socket.bind(os.environ["ZTOPO_PARENT"])
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("daemon", os.getpid())
+    while True:
+        signal.pause()
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("victim", ["starter", "keeper"])
+def test_nothing_outlives_a_killed_starter(world: World, victim: str) -> None:
+    """Not even what an app has started in a session of its own, which the kernel does not end with it; nor a file."""
     queue(world)
+    world.write("daemon.py", DAEMON)
+    world.topology(
+        QUEUE.format(placement="process")
+        + "device wild: streamer { in PULL bind ipc://*; out PUSH bind ipc://wild.out }\n"
+        + 'app parent: PULL bind ipc://parent { run "python daemon.py" }\n'
+    )
     up = world.up("t.ztopo")
     broker = up.pid_of("broker")
-    up.wait_for(r"^client +\| answer")
-    starter = int(Path(f"/proc/{broker}/stat").read_text().rpartition(")")[2].split()[1])
-    assert starter != up.process.pid
-    os.kill(starter, signal.SIGKILL)
+    up.wait_for_all(r"^client +\| answer", r"^parent +\| daemon")
+    starter = parent_of(broker)
+    keeper = parent_of(starter)
+    assert parent_of(keeper) == up.process.pid
+    os.kill({"starter": starter, "keeper": keeper}[victim], signal.SIGKILL)
     up.wait_for(r"^error\[ZT911\]: the process that starts all others has ended")
     assert up.end() == 1
+    assert world.is_clean()
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_what_is_left_of_all_that_was_killed_is_cleared_up_by_the_next(world: World, ends_well: Ends) -> None:
+    world.topology("device wild: streamer { in PULL bind ipc://*; out PUSH bind ipc://wild.out }\n")
+    up = world.up("t.ztopo")
+    made = Path(up.wait_for(r"^ +in +ipc://(.*)$")[1])
+    assert made.is_relative_to(world.runtime / "ztopo" / "t")
+    up.wait_for("is ready")
+    for pid in world.processes():
+        os.kill(pid, signal.SIGKILL)
     world.wait_until_empty()
+    assert made.is_socket()
+    again = world.up("t.ztopo")
+    again.wait_for("is ready")
+    assert not made.exists()
+    again.interrupt()
+    ends_well(again, 0)
+
+
+def test_the_next_one_waits_for_the_end_of_one_that_was_killed(world: World, ends_well: Ends) -> None:
+    device = "device relay: streamer { run process; in PULL bind ipc://relay.in; out PUSH bind ipc://relay.out }\n"
+    world.topology(device + app("stubborn", STUBBORN))
+    up = world.up("t.ztopo")
+    up.wait_for(r"\| there")
+    up.process.kill()
+    up.process.wait()
+    again = world.up("t.ztopo")  # the stubborn one is given some time to end, and is there still
+    again.wait_for(r"\| there")
+    again.interrupt()
+    again.wait_for("^stopping")
+    again.interrupt()
+    ends_well(again, 130)
 
 
 def test_a_process_that_is_halted_is_said_and_does_not_hang_the_end(world: World, ends_well: Ends) -> None:

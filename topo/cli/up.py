@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,7 @@ def _run(file: str, compilation: Compilation, color: str, wishes: Wishes) -> Exi
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.plan import sources
+    from topo.run.children import Children
     from topo.run.events import Said, StopAsked
     from topo.run.folder import Refused, claim
     from topo.run.supervisor import Supervisor
@@ -100,14 +103,20 @@ def _run(file: str, compilation: Compilation, color: str, wishes: Wishes) -> Exi
     wishes.hold_back()
     output = Output(lambda why: supervisor.post(StopAsked(why, insists=False)))
     with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
-        supervisor = Supervisor(plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote)
-        wishes.go_to(supervisor)
         path = compilation.source.path
         try:
-            with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span):
-                if not _host_agrees(compilation, color):
+            with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span) as home:
+                wishes.listen()  # the host may take its time to answer
+                agreed = _host_agrees(compilation, color)
+                wishes.hold_back()
+                if not agreed:
                     say(f"{file} is not started")
                     return Exit.INVALID
+                starter = partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,))
+                supervisor = Supervisor(
+                    plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote, starter=starter
+                )
+                wishes.go_to(supervisor)
                 code = supervisor.run().code
         except Refused as refused:
             progress.tell(Said(refused.diagnostic))

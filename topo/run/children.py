@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
@@ -96,7 +96,8 @@ class Worker:
 class Children:
     """All processes of a topology."""
 
-    def __init__(self, post: Post, on_output: OnOutput) -> None:
+    def __init__(self, post: Post, on_output: OnOutput, *, scratch: str = "", hold: Sequence[int] = ()) -> None:
+        """Workers have the sockets of `ipc://*` in the folder `scratch`. `hold` is kept open until nothing is left."""
         self._post = post
         self._on_output = on_output
         self._children: dict[str, starter.Child] = {}
@@ -105,7 +106,8 @@ class Children:
         """Of workers that are not yet said to have started; what they say comes after that."""
         self._lost = threading.Lock()
         """Taken by the first who finds that the starter has ended."""
-        self._starter = starter.Starter()
+        self._scratch = scratch
+        self._starter = starter.Starter(hold=hold)
 
     def start_worker(self, plan: ProcessPlan) -> Worker:
         """Start a worker, which tells of itself by `post`."""
@@ -118,6 +120,7 @@ class Children:
                 plan.name,
                 lambda output, hear: self._starter.start(
                     worker.main,
+                    (self._scratch,),
                     name=f"ztopo {plan.name}",
                     session=True,
                     stdout=output,

@@ -1,7 +1,10 @@
 """The folder that a running topology has under its user's runtime directory, and the lock that makes it the only one.
 
-The lock is the kernel's, on a file in the folder: it is gone with the process that held it, however that ended, so a folder
-that is left over is no obstacle. The file says who holds it.
+The lock is the kernel's, on a file in the folder: it is gone with the processes that held it, however they ended, so a folder
+that is left over is no obstacle. The file says who holds it. It is shared with those who end everything should ztopo be killed; so
+whoever comes then waits until nothing of it is left, and cleans up what it could not.
+
+The sockets of devices that bind `ipc://*` lie in this folder.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ import fcntl
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +25,10 @@ from topo.diagnostic import Diagnostic
 from topo.run import mistakes, wire
 from topo.source import Span
 
-__all__ = ["Refused", "claim", "folder_of"]
+__all__ = ["Home", "Refused", "claim", "folder_of"]
 
+LEAVING = 10.0
+"""Seconds that may pass from the end of a ztopo that was killed until nothing of it is left."""
 LONGEST_NAME = 32
 """Of a folder, in bytes: the paths of sockets in it must stay short."""
 
@@ -32,6 +39,13 @@ class Refused(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
         self.diagnostic = diagnostic
+
+
+class Home(NamedTuple):
+    """The folder of a topology that runs, and the descriptor that holds its lock."""
+
+    folder: Path
+    lock: int
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -62,21 +76,23 @@ def _base(environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def claim(name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
+def claim(name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Home]:
     """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it."""
     folder = folder_of(name, environment)
     with ExitStack() as release:
         try:
             handle = _lock(folder, name, place)
             release.callback(_release, folder, handle)
+            _sweep(folder)
             os.ftruncate(handle, 0)
             os.pwrite(handle, wire.written(Owner(os.getpid(), file)), 0)
         except OSError as error:
             raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
-        yield folder
+        yield Home(folder, handle)
 
 
 def _release(folder: Path, handle: int) -> None:
+    _sweep(folder)
     with suppress(FileNotFoundError):
         os.unlink(folder / "lock")
     with suppress(OSError):  # somebody has put something there: it is theirs
@@ -93,7 +109,7 @@ def _lock(folder: Path, name: str, place: Span | None) -> int:
         except FileNotFoundError:
             continue  # whoever had it removed it just now
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(handle)
         except BlockingIOError as taken:
             owner = _owner(handle)
             os.close(handle)
@@ -101,6 +117,38 @@ def _lock(folder: Path, name: str, place: Span | None) -> int:
         if _is_still(folder / "lock", handle):
             return handle
         os.close(handle)
+
+
+def _take(handle: int) -> None:
+    """Lock it; if its owner has been killed, wait until nothing is left of what they ran."""
+    end = time.monotonic() + LEAVING
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if _is_there(_owner(handle).pid) or time.monotonic() > end:
+                raise
+        time.sleep(LEAVING / 200)
+
+
+def _is_there(pid: int) -> bool:
+    """Whether there is such a process; also if nobody knows which."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the sockets, and their folders, that libzmq has made for `ipc://*`; those who die by force leave them behind."""
+    for made in folder.glob("tmp??????"):
+        with suppress(OSError):  # it is something else, and somebody else's
+            (made / "socket").unlink(missing_ok=True)
+            made.rmdir()
 
 
 def _own(folder: Path) -> None:

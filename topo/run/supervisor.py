@@ -28,6 +28,7 @@ from topo.run.events import (
     Event,
     Exited,
     Failed,
+    Gone,
     Phased,
     Refused,
     Said,
@@ -152,6 +153,13 @@ class Supervisor:
                 self._pids[name] = pid
             case Exited(name) if name in self._plans:
                 self._clear_up(name)
+            case Gone(name) if name in self._apps:
+                self._clear_up_app(name)
+            case StarterLost():
+                for name in self._plans.keys() - self.machine.local:
+                    self._clear_up(name)
+                for name in self._apps:
+                    self._clear_up_app(name)
         if not isinstance(event, StarterLost | TimeOver | StopAsked):
             self._tell(event)
 
@@ -159,8 +167,15 @@ class Supervisor:
         """Remove the socket files that a process has left behind."""
         for device in self._plans[host].devices:
             for socket in device.sockets:
-                for bind, address in zip(socket.binds, self.machine.addresses.get(socket.id, ()), strict=False):
-                    claims.remove_dead(address, wild=bind.endpoint == "ipc://*")
+                declared = tuple(bind.endpoint for bind in socket.binds)
+                real = self.machine.addresses.get(socket.id, declared)  # it may have died before it could say
+                for endpoint, address in zip(declared, real, strict=False):
+                    claims.remove_dead(address, wild=endpoint == "ipc://*")
+
+    def _clear_up_app(self, name: str) -> None:
+        """Remove the socket files that an app has bound by what it was told, and that a signal has left there."""
+        for endpoint in self._apps[name].binds:
+            claims.remove_dead(endpoint, wild=False)
 
     # Acts
 

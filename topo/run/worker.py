@@ -29,15 +29,24 @@ PATIENCE = 2.0
 SWITCH_INTERVAL = 0.5
 """Seconds after which a thread that waits for the interpreter asks for it. Each of thousands of devices that begin or end together
 would ask two hundred times a second, and nothing else would be done; here none of them holds the interpreter for long."""
+MADE_FOR_IPC = "/tmpXXXXXX/socket"
+"""What libzmq makes there."""
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""In bytes, of a socket."""
 SOCKETS_ELSEWHERE = 64
 """Room in the context beside the devices' own sockets."""
 
 
-def main(handle: int) -> None:
-    """Run the devices of the plan that comes over the socket `handle`, until they have ended."""
+def main(scratch: str, handle: int) -> None:
+    """Run the devices of the plan that comes over the socket `handle`, until they have ended.
+
+    Their sockets that bind `ipc://*` lie in the folder `scratch`, if there is one and its path is not too long for that.
+    """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())  # where libzmq makes the folder of ipc://*
+    if scratch and len(os.fsencode(scratch)) + len(MADE_FOR_IPC) <= LONGEST_PATH:
+        os.environ["TMPDIR"] = scratch  # where libzmq makes the folder of ipc://*
+    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
     sys.setswitchinterval(SWITCH_INTERVAL)
     _allow_many_files()
     with socket.socket(fileno=handle) as stream, stream.makefile("rb") as lines:
