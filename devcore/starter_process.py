@@ -219,12 +219,17 @@ def main(held: str) -> None:
     holding = tuple(map(int, filter(None, held.split(","))))
     for handle in holding:
         os.set_inheritable(handle, False)
-    with socket.socket(fileno=os.dup(0)) as control:
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        keeper = _become_child_of_keeper(application, control) if sys.platform == "linux" else 0
-        StarterProcess(application, keeper, control, holding).serve()
+    try:
+        with socket.socket(fileno=os.dup(0)) as control:
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.close(nothing)
+            keeper = _become_child_of_keeper(application, control) if sys.platform == "linux" else 0
+            StarterProcess(application, keeper, control, holding).serve()
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN):
+            raise
+        sys.exit(f"ztopo's starter: {error.strerror}: see `ulimit -a`")
 
 
 def _become_child_of_keeper(application: int, control: socket.socket) -> int:
@@ -480,7 +485,13 @@ class StarterProcess:
             os.dup2(handle, target)
             os.close(handle)
         self.control.close()
-        for handle in (self.wake, self.waker, *self.holding, *chain(*self.received), *((self.parent,) if self.parent >= 0 else ())):
+        for handle in (
+            self.wake,
+            self.waker,
+            *self.holding,
+            *chain(*self.received),
+            *((self.parent,) if self.parent >= 0 else ()),
+        ):
             os.close(handle)
 
     # Signals and ends
