@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from topo.calls import Calls, line_at
-from topo.compile import Compilation, compile_tree, make_plan, read, tree_of
+from topo.compile import Compilation, compile_tree, judge_host, make_plan, read, tree_of
 from topo.diagnostic import Diagnostic, has_errors
+from topo.host import wanted
 from topo.plan import sources
 from topo.source import Source, Span
 from topo.syntax import tree
@@ -260,8 +261,8 @@ class Topology:
         """Start it: thread devices in this process, sharing `context` (`zmq.Context.instance()` if None); the rest beside it.
 
         Blocks until everything is bound and connected. Use it with `with`; leaving stops everything and waits for it. Raises
-        TopologyError if the topology is invalid, before anything starts, or if something of it cannot start, with nothing
-        left running. It installs no signal handlers and may be called from any thread.
+        TopologyError if the topology is invalid or this host does not have what it wants, before anything starts, or if
+        something of it cannot start, with nothing left running. It installs no signal handlers and may be called from any thread.
 
         What fails later stops everything. It is logged as it happens, by the logger `ztopo`, `on_failure` is called with it in
         a thread of ztopo's, which goes on only when that returns, and it is raised when the block is left, and by `wait` and `socket`.
@@ -272,11 +273,14 @@ class Topology:
         if wrong is not None:
             raise TopologyError([wrong])
         from topo.run.running import start
+        from topo.run.survey import survey
 
         compilation = self.compile()
         if not compilation.valid:
             raise TopologyError(compilation.diagnostics)
-        assert compilation.graph is not None
+        said = judge_host(compilation, survey(wanted(compilation.graph)))
+        if has_errors(said):
+            raise TopologyError(said)
         where = sources(compilation.graph)
         return start(make_plan(compilation), context=context, sources=where, on_failure=on_failure, error=TopologyError)
 

@@ -93,10 +93,13 @@ class Host(msgspec.Struct, frozen=True):
 
 
 def wanted(graph: Graph) -> Wanted:
-    """What a topology wants of the host that it is to run on."""
+    """What a topology wants of the host that it is to run on.
+
+    An app that is `run inside` binds when it likes, and may have done so already.
+    """
     ours = [w for w in graph.endpoints if w.flaw is None and graph.runs(w.socket)]
     return Wanted(
-        binds=frozenset(endpoint_of(w) for w in ours if w.use == "bind"),
+        binds=frozenset(endpoint_of(w) for w in ours if w.use == "bind" and not _inside(graph, w)),
         names=frozenset(w.endpoint.address.host for w in ours if _is_name(w)),
         commands=frozenset(c for app in graph.model.apps if (c := command_of(app)) is not None),
     )
@@ -105,6 +108,11 @@ def wanted(graph: Graph) -> Wanted:
 def endpoint_of(written: Written) -> Endpoint:
     """What a bind asks for."""
     return Endpoint(written.endpoint.text, ipv6_on(written.socket))
+
+
+def _inside(graph: Graph, written: Written) -> bool:
+    owner = graph.component(written.socket)
+    return isinstance(owner, App) and owner.inside
 
 
 def command_of(app: App) -> Command | None:

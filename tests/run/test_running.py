@@ -139,16 +139,20 @@ def test_a_socket_of_any_number_is_one_more_each_time(here: Path, context: zmq.C
         assert running.socket("client") is not running.socket("client")
 
 
-def test_a_failed_bind_is_raised_with_its_place(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+@pytest.mark.parametrize(("code", "comment"), [("ZT601", ""), ("ZT901", '  # ztopo: allow ZT601 "as if it were free"')])
+def test_a_failed_bind_is_raised_with_its_place(
+    here: Path, context: zmq.Context[zmq.Socket[bytes]], code: str, comment: str
+) -> None:
+    """Whether that is known before anything starts, or comes in between."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
         port = held.getsockname()[1]
-        text = f"ztopo 1\ndevice relay: streamer {{\n    in PULL bind inproc://a\n    out PUSH bind tcp://127.0.0.1:{port}\n}}\n"
+        text = f"ztopo 1\ndevice relay: streamer {{\n    in PULL bind inproc://a\n    out PUSH bind tcp://127.0.0.1:{port}{comment}\n}}\n"
         with pytest.raises(topo.TopologyError) as raised:
             topo.loads(text, name="mine.ztopo").up(context=context)
     (diagnostic,) = raised.value.diagnostics
-    assert diagnostic.code == "ZT901"
+    assert diagnostic.code == code
     assert diagnostic.span is not None
     assert diagnostic.span.where == "mine.ztopo:4"
     assert ztopo_threads() == []
