@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -117,11 +118,17 @@ def _inside(graph: Graph, written: Written) -> bool:
 
 def command_of(app: App) -> Command | None:
     """The command of an app, if it has one that can be split."""
+    word = _first_word(app.run) if app.run is not None else ""
+    return Command(app.folder, word) if word else None
+
+
+@lru_cache(maxsize=1024)  # replicas have the same
+def _first_word(command: str) -> str:
+    """What is to be run; nothing if the command cannot be split, which is a finding of its own."""
     try:
-        words = shlex.split(app.run or "")
+        return next(iter(shlex.split(command)), "")
     except ValueError:
-        return None  # which is a finding of its own
-    return Command(app.folder, words[0]) if words and words[0] else None
+        return ""
 
 
 def _is_name(written: Written) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import lru_cache
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
@@ -38,6 +39,7 @@ def command_not_split(graph: Graph) -> Iterator[Diagnostic]:
             )
 
 
+@lru_cache(maxsize=1024)  # replicas have the same
 def _wrong(command: str) -> str:
     try:
         words = shlex.split(command)

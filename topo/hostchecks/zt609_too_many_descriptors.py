@@ -36,14 +36,13 @@ def too_many_descriptors(graph: Graph, host: Host) -> Iterator[Diagnostic]:
     }
     ```
 
-    Devices with `run process` have a process of their own, and replicas of a `process` share the load:
+    A device with `run process` has a process of its own, and those in the braces of a `process` share one:
 
     ```ztopo
-    process half[2] {
-        device jobs: streamer {
-            in  bind ipc://jobs.in.${index}
-            out bind ipc://jobs.out.${index}
-        }
+    device jobs[400]: streamer {
+        run process
+        in  bind ipc://jobs.in.${index}
+        out bind ipc://jobs.out.${index}
     }
     ```
     """
