@@ -33,7 +33,13 @@ class Check(Protocol):
         ...
 
 
-MODULES_WITH_FINDINGS = ("topo.syntax.mistakes", "topo.syntax.slips", "topo.mistakes", "topo.run.mistakes")
+MODULES_WITH_FINDINGS = (
+    "topo.syntax.mistakes",
+    "topo.syntax.slips",
+    "topo.mistakes",
+    "topo.exchange._mistakes",
+    "topo.run.mistakes",
+)
 
 
 def check(

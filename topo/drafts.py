@@ -254,6 +254,8 @@ class Drafts:
             yield None, {}
             return
         if isinstance(bracket, tree.Numbered):
+            if bracket.count > MOST_REPLICAS and bracket.index == 0:
+                self.say(mistakes.bad_replica(bracket.span, f"{bracket.count:,} replicas: {MOST_REPLICAS:,} is the most"))
             self.made += 1
             yield Replica(base, bracket.index, bracket.count), {"index": bracket.index, ANY: 0}
             return

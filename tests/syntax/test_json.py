@@ -224,6 +224,11 @@ def test_a_document_of_mistakes_says_no_more_than_some() -> None:
     assert len(found(f"{{{twice}}}")) == MOST_MISTAKES
 
 
+def test_replicas_are_bounded() -> None:
+    (said,) = found(APP % ", ".join(f'{{"name": "a[{number}]"}}' for number in range(10_001)))
+    assert said == "x.json:1:42: error[ZT109]: 10,001 replicas: 10,000 is the most"
+
+
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_depth_is_bounded(bracket: str) -> None:
     (said,) = found(bracket * 100_000)
