@@ -167,6 +167,7 @@ def test_the_wheel_has_all_files_and_no_others(distributions: tuple[Path, Path])
         "topo/py.typed",
         "topo/grammar/ztopo.lark",
         "topo/grammar/expression.lark",
+        "topo/grammar/topology.schema.json",
         "topo/render/findings.schema.json",
         "topo/devcore/_core.pxd",
         "topo/devcore/_core.pyi",

@@ -144,6 +144,17 @@ def test_what_is_left_out_is_as_in_a_text() -> None:
     VALIDATOR.validate(json.loads(SMALL))
 
 
+@pytest.mark.parametrize("place", ["null", "{}", '{"file": ["x", {"start": NaN}]}', "3", '{"file"}'])
+def test_a_place_is_passed_over(place: str) -> None:
+    said = found(f'{{"format_version": 1, "apps": [{{"name": "a", "place": {place}, "run_place": {{"deep": [1]}}}}]}}')
+    wrong = {
+        "3": ["x.json:1:55: error[ZT021]: `place` is an object, not a whole number"],
+        '{"file"}': ["x.json:1:62: error[ZT020]: expected `:`, found `}`"],
+        '{"file": ["x", {"start": NaN}]}': ["x.json:1:80: error[ZT020]: expected a value, found `NaN`"],
+    }
+    assert said == wrong.get(place, [])
+
+
 def test_a_relative_path_starts_from_the_document() -> None:
     (device,) = from_json(SMALL).model.devices
     assert device.sockets[0].binds[1].endpoint.text == f"ipc://{ROOT}/broker"

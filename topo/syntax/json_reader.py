@@ -19,7 +19,7 @@ from typing import Literal, get_args
 from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
 from topo.syntax import mistakes, tree
-from topo.syntax.json_shape import mistakes_of
+from topo.syntax.json_shape import mistakes_of, unread
 from topo.syntax.json_text import MOST_MISTAKES, Json, read_json
 
 __all__ = ["read"]
@@ -36,7 +36,7 @@ NUMBERS: dict[str, NumberKind] = {kind: kind for kind in get_args(NumberKind)}
 
 def read(source: Source) -> tuple[tree.File, list[Diagnostic]]:
     """Read a topology as JSON: its tree, of which the parts that are wrong are missing, and what there is to say about it."""
-    document, said = read_json(source)
+    document, said = read_json(source, unread())
     if document is None:
         return _nothing_of(source), said
     wrong = _wrong_version(document)

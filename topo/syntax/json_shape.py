@@ -19,7 +19,7 @@ from topo.syntax import mistakes
 from topo.syntax.grammar import text
 from topo.syntax.json_text import Json
 
-__all__ = ["SCHEMA", "mistakes_of"]
+__all__ = ["SCHEMA", "mistakes_of", "unread"]
 
 SCHEMA = "topology.schema.json"
 """The file, in `grammar/`."""
@@ -43,6 +43,15 @@ Schema = Mapping[str, Any]
 def mistakes_of(value: Json) -> Iterator[Diagnostic]:
     """What keeps a value from having the shape of a topology."""
     yield from _check(_schema(), value, "the document")
+
+
+@cache
+def unread() -> frozenset[str]:
+    """The keys whose values are written, and not read."""
+    schema = _schema()
+    objects = (schema, *schema["$defs"].values())
+    refs = {f"#/$defs/{name}" for name, each in schema["$defs"].items() if each.get("readOnly")}
+    return frozenset(key for each in objects for key, value in each.get("properties", {}).items() if value.get("$ref") in refs)
 
 
 @cache
