@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from topo import allow, check, plan
+from topo import allow, check, collector, plan
 from topo.allow import Allow
 from topo.diagnostic import Diagnostic, has_errors, in_order
 from topo.graph import Graph
@@ -20,7 +20,7 @@ from topo.host import Host
 from topo.model import Model
 from topo.plan import Plan
 from topo.resolve import resolve
-from topo.source import Source, Span
+from topo.source import Places, Source
 from topo.syntax import tree
 from topo.syntax.mistakes import not_a_text
 from topo.syntax.parse import parse
@@ -71,9 +71,10 @@ def compile(
     `fragment` need not begin with the version of the language. `reader` reads the files that are used as modules, `read` if
     None. `watch` sees how long each part takes. Nothing is raised for what is wrong with the text.
     """
-    with watch("parse"):
-        file, said = tree_of(source, fragment=fragment)
-    return compile_tree(file, params, libzmq, said, reader, watch)
+    with collector.paused():
+        with watch("parse"):
+            file, said = tree_of(source, fragment=fragment)
+        return compile_tree(file, params, libzmq, said, reader, watch)
 
 
 def tree_of(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Diagnostic]]:
@@ -95,13 +96,14 @@ def compile_tree(
 ) -> Compilation:
     """The same from a tree, for whoever has made one without a text."""
     modules = Modules(reader or read)
-    with watch("resolve, and read the modules"):
-        model, named = resolve(file, params, modules)
-    with watch("find the links"):
-        graph = Graph(model)
-    found = check.run(graph, libzmq or at_hand(), watch)
-    with watch("put the findings in order"):
-        return _compilation(file, [*(said or ()), *modules.said, *named], found, model, graph, modules.files)
+    with collector.paused():
+        with watch("resolve, and read the modules"):
+            model, named = resolve(file, params, modules)
+        with watch("find the links"):
+            graph = Graph(model)
+        found = check.run(graph, libzmq or at_hand(), watch)
+        with watch("put the findings in order"):
+            return _compilation(file, [*(said or ()), *modules.said, *named], found, model, graph, modules.files)
 
 
 def _compilation(
@@ -109,7 +111,8 @@ def _compilation(
 ) -> Compilation:
     """What is said in the end, in order: `before` of the text itself, and of what was `found` in it what is not allowed."""
     allows = [a for f in (file, *modules) for a in allow.find(f)]
-    judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, model.doubtful))], allows)
+    doubtful = Places(model.doubtful)
+    judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, doubtful))], allows)
     useless = () if has_errors(before) else allow.useless(judged.unused)  # what is wrong may hide what is allowed
     diagnostics = in_order([*before, *judged.said, *allow.unreadable(allows), *useless])
     return Compilation(
@@ -122,7 +125,7 @@ def judge_host(
 ) -> tuple[Diagnostic, ...]:
     """Everything that there is to say of a host that the topology is to run on."""
     found = check.run_host(compilation.graph, libzmq or at_hand(), host, watch)
-    doubtful = compilation.graph.model.doubtful
+    doubtful = Places(compilation.graph.model.doubtful)
     judged = allow.silence([*_first_of_each(d for d in found if not _follows_from(d, doubtful))], compilation.allows)
     useless = allow.useless(judged.unused, host=True) if compilation.valid else ()
     return tuple(map(_without_edits, in_order([*judged.said, *useless])))
@@ -199,11 +202,9 @@ def _without_edits(diagnostic: Diagnostic) -> Diagnostic:
     return msgspec.structs.replace(diagnostic, fix=None, notes=diagnostic.notes if said else (*diagnostic.notes, fix.title))
 
 
-def _follows_from(diagnostic: Diagnostic, doubtful: tuple[Span, ...]) -> bool:
+def _follows_from(diagnostic: Diagnostic, doubtful: Places) -> bool:
     """Whether a finding is about a declaration that has a mistake already."""
-    return any(
-        s.source is p.source and s.start <= p.start < s.end for s in doubtful for p in (label.span for label in diagnostic.labels)
-    )
+    return any(label.span in doubtful for label in diagnostic.labels)
 
 
 def _first_of_each(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:

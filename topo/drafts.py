@@ -10,7 +10,7 @@ Whatever is wrong is said once, however many replicas it has, and the rest goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from topo.model import (
     Device,
     Endpoint,
     Option,
+    Placement,
     Process,
     Replica,
     Role,
@@ -59,6 +60,9 @@ Modules = Callable[[Path], "tree.File | str"]
 """Reads a file as a module: its tree, or why it cannot be read. It says itself what is wrong with its text."""
 Numbers = dict[str, int]
 Bracket = tree.Bracket | tree.Numbered | None
+
+USUAL = {k.name: {"in": k.in_type, "out": k.out_type, "monitor": k.monitor_type} for k in KINDS.values()}
+"""The types that the sides of each kind of device have if none is written."""
 
 ANY = "*"
 """Among the numbers of a replica: 1 if it stands for any number of them, so that which one it is, is not known."""
@@ -239,11 +243,12 @@ class Drafts:
             if group is not None and group.replica is not None:
                 replica = replace(group.replica, base=f"{prefix}{statement.name.text}")
             name = _named(f"{prefix}{statement.name.text}", replica)
+            own = {**numbers, **own} if own else numbers
             if isinstance(statement, tree.Device):
-                draft = self._device(scope, statement, name, replica, {**numbers, **own}, owner, group)
+                draft = self._device(scope, statement, name, replica, own, owner, group)
                 self._counted(draft, statement.bracket if owner is None else None, "runs a device")
             else:
-                draft = self._app(scope, statement, name, replica, {**numbers, **own})
+                draft = self._app(scope, statement, name, replica, own)
             drafts.append(draft)
         return drafts
 
@@ -457,20 +462,19 @@ class Drafts:
                     run = self._placement(draft, item, run, owner, group)
                 case _:
                     self._not_in(draft, item, "a device", "sides and `run thread` or `run process` do")
-        defaults = {"in": kind.in_type, "out": kind.out_type, "monitor": kind.monitor_type} if kind else {}
+        usual = USUAL.get(statement.kind.text, {})
         for word, declared in sides.items():
-            self._side(draft, declared, defaults.get(word, ""), numbers)
+            self._side(draft, declared, usual.get(word, ""), numbers)
         for needed in ("in", "out"):
             if needed not in sides and not self.touched(statement.span):
                 message = f"the device `{statement.name.text}` has no side `{needed}`"
                 self._broken(draft, mistakes.side_missing(statement.name.span, message))
         process = run is not None and run.how is not None and run.how.text == "process"
-        draft.component = replace(
-            component,
-            placement="app" if owner else "group" if group else "process" if process else "thread",
-            home=owner.component.name if owner else group.name if group else "",
-            prefixes=_prefixes(draft),
-        )
+        placement: Placement = "app" if owner else "group" if group else "process" if process else "thread"
+        prefixes = _prefixes(draft)
+        if placement != component.placement or prefixes != component.prefixes:
+            home = owner.component.name if owner else group.name if group else ""
+            draft.component = replace(component, placement=placement, home=home, prefixes=prefixes)
         return draft
 
     def _placement(
@@ -637,7 +641,7 @@ class Drafts:
         role: Role,
         replica: Replica | None,
         spec: tree.SocketSpec,
-        options: Iterable[tree.Option | tree.With],
+        options: Sequence[tree.Option | tree.With],
         default: str,
         why: str,
         numbers: Numbers,
@@ -661,8 +665,8 @@ class Drafts:
             type_span=spec.type.span if spec.type else name.span,
             span=name.span,
             program=spec.program.text if spec.program else "",
-            binds=tuple(self._binds(draft, spec, numbers)),
-            options=tuple(self._options(draft, options, numbers)),
+            binds=tuple(self._binds(draft, spec, numbers)) if spec.clauses else (),
+            options=tuple(self._options(draft, options, numbers)) if options else (),
         )
         draft.sockets.append(SocketDraft(socket, spec, name.text, replica, numbers))
 
@@ -677,8 +681,8 @@ class Drafts:
             notes = ("a DEALER or a ROUTER passes for a REQ or a REP, whose empty delimiter its program adds itself",)
             self._broken(draft, mistakes.cannot_stand_here(program.span, f"a {kind} cannot pass for a {program.text}", notes))
 
-    def _binds(self, draft: Draft, spec: tree.SocketSpec, numbers: Numbers) -> Iterator[Bind]:
-        index = 0
+    def _binds(self, draft: Draft, spec: tree.SocketSpec, numbers: Numbers) -> list[Bind]:
+        binds: list[Bind] = []
         for clause in spec.clauses:
             match clause:
                 case tree.Connect():
@@ -686,35 +690,36 @@ class Drafts:
                 case tree.Bind():
                     for place in clause.places:
                         for endpoint in self.endpoints(draft, place, numbers, "bind"):
-                            yield Bind(endpoint, index)
-                            index += 1
+                            binds.append(Bind(endpoint, len(binds)))
                 case tree.Secured():
                     self._broken(draft, mistakes.not_carried_out(clause.span, "`secured by`"))
                 case tree.Same():
                     self._broken(draft, mistakes.cannot_stand_here(clause.span, "`same` is for the `out` of a device"))
+        return binds
 
-    def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> Iterator[Endpoint]:
+    def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> list[Endpoint]:
         """The endpoints that are written, with params inserted and relative paths made absolute; more than one for a list."""
         if isinstance(place, tree.EndpointText) and "${" not in place.text:  # nearly all are
-            yield self._endpoint(place, place.text)
-            return
+            return [self._endpoint(place, place.text)]
         if isinstance(place, tree.Reference | tree.Ends):
             notes = ("to talk to another socket, connect to it; a param is inserted as ${name}",)
             self._broken(draft, mistakes.cannot_stand_here(place.span, f"an endpoint stands behind `{verb}`", notes))
-            return
+            return []
         try:
             given = draft.scope.values.given(place, numbers)
         except Mistake:
             draft.broken = True
-            return
+            return []
+        found = []
         for one in given.items if given.kind == "list" else (given,):
             if one.kind != "text":
                 self._broken(draft, mistakes.bad_param_value(place.span, f"`{one.shown}` is not an endpoint"))
-                continue
-            yield self._endpoint(place, one.shown)
+            else:
+                found.append(self._endpoint(place, one.shown))
+        return found
 
     def _endpoint(self, place: tree.Place, shown: str) -> Endpoint:
-        text = absolute(shown, self._folder(place.span.source))
+        text = absolute(shown, self._folder(place.span.source)) if shown.startswith("ipc://") else shown
         return Endpoint(text, parse(text), place.span)
 
     def _folder(self, source: Source) -> Path:
@@ -724,16 +729,18 @@ class Drafts:
             folder = self._folders[source] = source.folder
         return folder
 
-    def _options(self, draft: Draft, items: Iterable[tree.Option | tree.With], numbers: Numbers) -> Iterator[Option]:
-        own = {item.name.text for item in items if isinstance(item, tree.Option)}
+    def _options(self, draft: Draft, items: Sequence[tree.Option | tree.With], numbers: Numbers) -> list[Option]:
+        found: list[Option] = []
         for item in items:
             if isinstance(item, tree.Option):
-                yield from self._option(draft, item, numbers)
+                found.extend(self._option(draft, item, numbers))
                 continue
+            own = {other.name.text for other in items if isinstance(other, tree.Option)}
             for option in self._of_set(draft, item, ()):
                 row = OPTIONS.get(option.name.text)
                 if option.name.text not in own or (row is not None and row.many):
-                    yield from self._option(draft, option, numbers)
+                    found.extend(self._option(draft, option, numbers))
+        return found
 
     def _of_set(self, draft: Draft, item: tree.With, within: tuple[str, ...]) -> Iterator[tree.Option]:
         """The options of a named set, and of the sets that it is made with."""

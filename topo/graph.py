@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Graph", "Link", "Written", "flows", "ipv6_on", "opposite", "passes", "ways"]
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A connect that meets a bind: `a` connects to what `b` binds."""
 
     a: Socket
@@ -57,21 +57,13 @@ class Link(msgspec.Struct, frozen=True):
         return self.b if self.a.id == socket.id else self.a
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """An endpoint that a socket binds or connects to. Where it has a flaw, no other question is asked of it."""
 
     socket: Socket
     endpoint: Endpoint
     use: Use
     flaw: Flaw | None
-
-
-def _endpoints(socket: Socket) -> Iterator[tuple[Use, Endpoint]]:
-    for bind in socket.binds:
-        yield "bind", bind.endpoint
-    for connect in socket.connects:
-        if connect.endpoint is not None:
-            yield "connect", connect.endpoint
 
 
 def ipv6_on(socket: Socket) -> bool:
@@ -165,6 +157,16 @@ class Graph:
                 found[device.home].append(device)
         return dict(found)
 
+    @cached_property
+    def passages(self) -> tuple[tuple[Device, Socket, Socket], ...]:
+        """Each device with its in and its out; with `out same` that is one socket, twice."""
+        found = []
+        for device in self.model.devices:
+            inward = device.side("in")
+            if inward is not None:
+                found.append((device, inward, device.side("out") or inward))
+        return tuple(found)
+
     def of_type(self, *types: str) -> Iterator[Socket]:
         """The sockets of some types."""
         for name in types:
@@ -215,7 +217,7 @@ class Graph:
             for bind in socket.binds:
                 address = bind.endpoint.address
                 if not address.wild_port:
-                    for key in self.places(socket, bound_keys(address, address.wild_host and ipv6_on(socket))):
+                    for key in self.places(socket, bound_keys(address, address.host == "*" and ipv6_on(socket))):
                         found[key].append((socket, bind))
         return dict(found)
 
@@ -245,11 +247,14 @@ class Graph:
     @cached_property
     def endpoints(self) -> tuple[Written, ...]:
         """Every endpoint that is written, with what is wrong with it."""
-        return tuple(
-            Written(socket, endpoint, use, flaw(endpoint.address, use))
-            for socket in self.sockets.values()
-            for use, endpoint in _endpoints(socket)
-        )
+        found = []
+        for socket in self.sockets.values():
+            for bind in socket.binds:
+                found.append(Written(socket, bind.endpoint, "bind", flaw(bind.endpoint.address, "bind")))
+            for connect in socket.connects:
+                if connect.endpoint is not None:
+                    found.append(Written(socket, connect.endpoint, "connect", flaw(connect.endpoint.address, "connect")))
+        return tuple(found)
 
     @cached_property
     def flawed(self) -> tuple[Written, ...]:

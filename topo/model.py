@@ -44,7 +44,7 @@ Origin = tuple[Literal["file", "env"], str]
 REPLICA = re.compile(r"\[(\d+|\*)\]")
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """An address as ZeroMQ takes it: params inserted, relative ipc paths made absolute."""
 
     text: str
@@ -53,7 +53,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Where it is written (with `${...}` as it stands there)."""
 
 
-class Bind(msgspec.Struct, frozen=True):
+class Bind(msgspec.Struct, frozen=True, gc=False):
     """One endpoint that a socket binds."""
 
     endpoint: Endpoint
@@ -66,14 +66,14 @@ class Bind(msgspec.Struct, frozen=True):
         return self.endpoint.span
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """One place that a connect goes to: bind `index` of the socket `socket`."""
 
     socket: str
     index: int
 
 
-class Connect(msgspec.Struct, frozen=True):
+class Connect(msgspec.Struct, frozen=True, gc=False):
     """One `connect` to one thing named: an endpoint, or a reference that stands for one or more sockets."""
 
     span: Span
@@ -86,7 +86,7 @@ class Connect(msgspec.Struct, frozen=True):
     """The sockets that a reference named and that bind nothing. Without targets and these it named nobody: `dc[others]` of one."""
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """A value of an option. Durations are in milliseconds, sizes in bytes, text as bytes, true and false are 1 and 0.
 
     `any` is the `*` of `routing_id *`: the program chooses.
@@ -99,7 +99,7 @@ class Value(msgspec.Struct, frozen=True):
     """Where a secret comes from, which may be told while its value may not."""
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option(msgspec.Struct, frozen=True, gc=False):
     """An option as it was written on a socket: its name is not known to be right, nor are its values."""
 
     name: str
@@ -108,7 +108,7 @@ class Option(msgspec.Struct, frozen=True):
     """The name."""
 
 
-class Socket(msgspec.Struct, frozen=True):
+class Socket(msgspec.Struct, frozen=True, gc=False):
     """One socket of a device or an app."""
 
     id: str
@@ -178,7 +178,7 @@ def _variable(name: str) -> str:
     return "ZTOPO_" + name.upper().replace("-", "_").replace("[", "_").replace("]", "")
 
 
-class Replica(msgspec.Struct, frozen=True):
+class Replica(msgspec.Struct, frozen=True, gc=False):
     """Which of several a device or an app is. `count` is None for `[*]`, which stands in the model once, with index 0."""
 
     base: str
@@ -186,14 +186,14 @@ class Replica(msgspec.Struct, frozen=True):
     count: int | None
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """The options of a ZeroMQ context; None is libzmq's default."""
 
     io_threads: int | None = None
     max_sockets: int | None = None
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True):
+class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A device: messages go between its sides, copies to its monitor."""
 
     name: str
@@ -227,7 +227,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-class App(msgspec.Struct, frozen=True, kw_only=True):
+class App(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A program around the devices: started by us (`run`), by the Python program that runs the topology (`inside`), or by somebody else."""
 
     name: str
@@ -253,7 +253,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 Component = Device | App
 
 
-class Process(msgspec.Struct, frozen=True, kw_only=True):
+class Process(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A process of devices that share a context."""
 
     name: str
@@ -262,7 +262,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     replica: Replica | None = None
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The whole topology, in the order of its declarations."""
 
     name: str

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Position", "Source", "Span"]
+__all__ = ["Places", "Position", "Source", "Span"]
 
 JSON = re.compile(r"\s*[{\[]")
 
@@ -119,3 +121,20 @@ class Span(msgspec.Struct, frozen=True, gc=False):
         """The last place within this range where `text` stands; all of it if it stands nowhere, as behind a `${...}`."""
         at = self.text.rfind(text) if text else -1
         return Span(self.source, self.start + at, self.start + at + len(text)) if at >= 0 else self
+
+
+class Places:
+    """Ranges of texts. `span in places` says whether a span begins in one of them, and takes no longer if there are many."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        found: dict[Source, list[tuple[int, int]]] = {}
+        for span in spans:
+            found.setdefault(span.source, []).append((span.start, span.end))
+        self._starts = {source: sorted(start for start, _ in ranges) for source, ranges in found.items()}
+        self._ends = {source: list(accumulate((end for _, end in sorted(ranges)), max)) for source, ranges in found.items()}
+        """The farthest end of a range and of those that begin before it."""
+
+    def __contains__(self, span: Span) -> bool:
+        starts = self._starts.get(span.source)
+        number = bisect_right(starts, span.start) - 1 if starts else -1
+        return number >= 0 and span.start < self._ends[span.source][number]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
 import msgspec
@@ -102,6 +103,7 @@ Numbers = Mapping[str, int]
 """What `index`, and the names given to it, are here."""
 
 
+@lru_cache(maxsize=1024)  # the same few are written again and again
 def number(text: str) -> Given | str:
     """The value of a number as written, or the right spelling if that can be guessed, or an empty text."""
     match = NUMBER.fullmatch(text)

@@ -44,17 +44,14 @@ def router_router_without_swap(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
     """
-    for device in graph.model.devices:
-        inward, outward = device.side("in"), device.side("out")
-        if inward is None or device.swap is not None:
+    for device, inward, outward in graph.passages:
+        if not inward.type == outward.type == "ROUTER" or device.swap is not None:
             continue
         end = Span(device.kind_span.source, device.kind_span.end, device.kind_span.end)
         fix = Fix("exchange the first two parts", (Edit(end, " swap"),))
-        if outward is None:
-            if inward.type == "ROUTER":
-                yield _back_to_the_sender(device, inward, fix)
-            continue
-        if inward.type == outward.type == "ROUTER":
+        if outward is inward:
+            yield _back_to_the_sender(device, inward, fix)
+        else:
             yield Diagnostic(
                 code="ZT202",
                 message=f"`{inward.declared}` and `{outward.declared}` are both ROUTER, and nothing gets from one to the other",

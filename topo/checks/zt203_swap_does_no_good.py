@@ -32,12 +32,8 @@ def swap_does_no_good(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
     """
-    for device in graph.model.devices:
-        inward = device.side("in")
-        outward = device.side("out") or inward  # with `out same` one socket is both
-        if device.swap is None or inward is None or outward is None:
-            continue
-        if not inward.type == outward.type == "ROUTER":
+    for device, inward, outward in graph.passages:
+        if device.swap is not None and not inward.type == outward.type == "ROUTER":
             others = [s for s in dict.fromkeys((inward, outward)) if s.type != "ROUTER"]
             gap = Span(device.swap.source, device.kind_span.end, device.swap.end)
             yield Diagnostic(

@@ -32,11 +32,11 @@ def one_direction_twice(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
     """
-    for device in graph.model.devices:
-        inward, outward = device.side("in"), device.side("out")
-        if inward is not None and outward is None and not _passes(inward, inward):
+    for device, inward, outward in graph.passages:
+        if _passes(inward, outward) or _passes(outward, inward):
+            continue
+        if outward is inward:
             yield _one_socket(device, inward)
-        if inward is None or outward is None or _passes(inward, outward) or _passes(outward, inward):
             continue
         does = "receive" if SOCKETS[inward.type].receives else "send"
         yield Diagnostic(

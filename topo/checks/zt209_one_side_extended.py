@@ -38,10 +38,7 @@ def one_side_extended(graph: Graph) -> Iterator[Diagnostic]:
     }
     ```
     """
-    for device in graph.model.devices:
-        inward, outward = device.side("in"), device.side("out")
-        if inward is None or outward is None:
-            continue
+    for device, inward, outward in graph.passages:
         for extended, plain in ((inward, outward), (outward, inward)):
             why = _stuck(extended, plain)
             if why:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.model import App
+from topo.model import App, Component
 
 
 @check("ZT309", "a port that only the app knows")
@@ -30,9 +30,7 @@ def unknown_port(graph: Graph) -> Iterator[Diagnostic]:
     ```
     """
     for link in graph.links:
-        owner = graph.component(link.b)
-        elsewhere = not owner.inside if isinstance(owner, App) else not owner.ours
-        if link.connect.endpoint is None and link.bind.endpoint.address.wild_port and elsewhere:
+        if link.connect.endpoint is None and link.bind.endpoint.address.wild_port and _elsewhere(graph.component(link.b)):
             what = "path" if link.bind.endpoint.address.transport == "ipc" else "port"
             yield Diagnostic(
                 code="ZT309",
@@ -46,3 +44,8 @@ def unknown_port(graph: Graph) -> Iterator[Diagnostic]:
                 ),
                 notes=(f"write the {what}; or let a device bind, whose wildcards ztopo can tell",),
             )
+
+
+def _elsewhere(owner: Component) -> bool:
+    """Whether it binds in a process that ztopo does not see into."""
+    return not owner.inside if isinstance(owner, App) else not owner.ours

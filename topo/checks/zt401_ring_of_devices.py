@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
@@ -75,7 +75,8 @@ def ring_of_devices(graph: Graph) -> Iterator[Diagnostic]:
 
     What a ROUTER sends goes to the one that its first part names, so answers do not go round.
     """
-    onward = _onward(graph)
+    devices = _in_rings(_between(graph))
+    onward = _onward(graph, devices)
     left = _in_rings(onward)
     if left:
         yield from _rings(graph, {a: {b: link for b, link in onward[a].items() if b in left} for a in sorted(left)})
@@ -85,10 +86,22 @@ Onward = Mapping[str, Mapping[str, Link]]
 """From each side of a device that a message may come in at, to those it comes to next, and over which link."""
 
 
-def _onward(graph: Graph) -> Onward:
+def _between(graph: Graph) -> Mapping[str, set[str]]:
+    """From each device to those that get messages from it. A ring of sides is one of devices, too, and there are fewer of these."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for link in graph.links:
+        if graph.device(link.a) is not None and graph.device(link.b) is not None:
+            for sender, receiver in ((link.a, link.b), (link.b, link.a)):
+                if SOCKETS[sender.type].sends and not SOCKETS[sender.type].routed and SOCKETS[receiver.type].receives:
+                    found[sender.owner].add(receiver.owner)
+                    found.setdefault(receiver.owner, set())
+    return found
+
+
+def _onward(graph: Graph, devices: set[str]) -> Onward:
     through: dict[str, list[str]] = defaultdict(list)  # from sides that messages go out of, back to where they came in
     for device in graph.model.devices:
-        for source, target in ways(device):
+        for source, target in ways(device) if device.name in devices else ():
             if not SOCKETS[graph.sockets[target].type].routed:
                 through[target].append(source)
     entered = {source for sources in through.values() for source in sources}
@@ -100,7 +113,7 @@ def _onward(graph: Graph) -> Onward:
     return onward
 
 
-def _in_rings(onward: Onward) -> set[str]:
+def _in_rings(onward: Mapping[str, Collection[str]]) -> set[str]:
     """What is left when all that nothing leads to is taken away, again and again: rings, and what hangs behind them."""
     incoming: dict[str, int] = dict.fromkeys(onward, 0)
     for targets in onward.values():

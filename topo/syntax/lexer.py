@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Lexer", "Match", "Unreadable"]
 
 Match = re.Match[str]
-AT_ONCE = 4096
+SIGN = 1
+"""The group of all terminals that are a single character."""
+AT_ONCE = 1024
 """How many tokens are taken apart at a time: many, for the sake of speed; not all, for that of memory."""
 
 
@@ -40,22 +42,25 @@ class Lexer:
         ranked = sorted(lark.terminals, key=_rank)
         name = next(t for t in ranked if t.name == "NAME")
         words = [t for t in ranked if _is_a(t, name)]
+        signs = [t for t in ranked if isinstance(t.pattern, PatternStr) and len(t.pattern.value) == 1]
         skipped = [t for t in ranked if t.name in lark.lexer_conf.ignore and t.name != seen]
-        rest = [t for t in ranked if t not in words and t not in skipped]
-        self.names = ("", *(t.name for t in rest), "", *(t.name for t in words))
-        """The terminals by their kinds."""
+        rest = [t for t in ranked if t not in (*words, *signs, *skipped)]
+        self.names = ("", "", *(t.name for t in rest), "", *(t.name for t in (*words, *signs)))
+        """The terminals by their kinds. What is always the same text, words and signs, is told apart by that, and shares a group."""
         self.kinds = {name: kind for kind, name in enumerate(self.names) if name}
         self._name = self.kinds["NAME"]
-        self._none = len(rest) + 1
-        self._words = {t.pattern.value: self.kinds[t.name] for t in words}
-        blanks = f"(?:{'|'.join(t.pattern.to_regexp() for t in skipped)})*"
+        self._none = len(rest) + 2
+        self._known = {t.pattern.value: self.kinds[t.name] for t in (*words, *signs)}
+        self._groups = {self.kinds[t.name]: SIGN for t in signs} | {self.kinds[t.name]: self._name for t in words}
+        sign = "".join(re.escape(t.pattern.value) for t in signs)  # there are many, and nothing else begins with one
+        blanks = f"(?:{'|'.join(t.pattern.to_regexp() for t in skipped)})?"
         self._blanks = re.compile(blanks)
-        self._tokens = re.compile(f"(?:{'|'.join(f'({t.pattern.to_regexp()})' for t in rest)}|([\\s\\S])){blanks}")
+        self._tokens = re.compile(f"(?:([{sign}])|{'|'.join(f'({t.pattern.to_regexp()})' for t in rest)}|([\\s\\S])){blanks}")
         assert self._tokens.groups == self._none, "the terminals have no groups of their own"
 
     def group(self, kind: int) -> int:
         """The group of a match that is the text of a token."""
-        return kind if kind < self._none else self._name
+        return self._groups.get(kind, kind)
 
     def read(self, text: str) -> Iterator[tuple[bytes, list[Match]]]:
         """The kinds of some tokens and the tokens, then those of the next.
@@ -64,9 +69,9 @@ class Lexer:
         """
         blanks = self._blanks.match(text)
         matches = self._tokens.finditer(text, blanks.end() if blanks else 0)
-        name, kind_of = self._name, self._words.get
+        name, known = self._name, self._known.get
         while tokens := list(islice(matches, AT_ONCE)):
-            kinds = bytes([kind if (kind := m.lastindex or 0) != name else kind_of(m[name], name) for m in tokens])
+            kinds = bytes([known(m[kind], kind) if (kind := m.lastindex or 0) <= name else kind for m in tokens])
             if self._none in kinds:
                 raise Unreadable
             yield kinds, tokens

@@ -7,15 +7,13 @@ come back as the `doc` of the declaration that follows them.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from threading import RLock
 from typing import Any
 
 from lark import Lark, Token, Transformer
 
+from topo import collector
 from topo.diagnostic import Diagnostic
 from topo.source import Source, Span
 from topo.syntax import mistakes, tree
@@ -50,7 +48,7 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
     A `fragment` need not begin with the version of the language. A right text is read at full speed; only one with mistakes
     is read again in a way that recovers from them.
     """
-    with _one_at_a_time, _collector_paused():
+    with _one_at_a_time, collector.paused():
         build, parser, shapes = _parser()
         build.begin(source)
         said: list[Diagnostic] = []
@@ -106,18 +104,6 @@ def _check_version(file: tree.File, fragment: bool) -> list[Diagnostic]:
     end = first.span.end if first else 0
     line_end = file.source.text.find("\n", start)
     return [mistakes.version_missing(Span(file.source, start, min(end, line_end) if line_end >= 0 else end))]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """The tree has no cycles, and looking for some in a million fresh objects takes as long as making them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 class Build(Transformer[Token, Any]):

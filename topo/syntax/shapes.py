@@ -108,20 +108,23 @@ class Shapes:
         begin = 0
         for sign in self._signs.finditer(kinds):
             at = sign.start()
-            end = at + (kinds[at] == self._brace)
-            if begin < end:
-                level.kinds += kinds[begin:end]
-                level.tokens += tokens[begin:end]
-            begin = at + 1
-            if kinds[at] == self._brace:
+            kind = kinds[at]
+            if kind == self._brace:
                 if len(around) == MOST_DEPTH:
                     raise Misfit
+                level.kinds += kinds[begin : at + 1]
+                level.tokens += tokens[begin : at + 1]
+                begin = at + 1
                 around.append(level)
                 level = _Level()
                 continue
+            if begin < at:
+                level.kinds += kinds[begin:at]
+                level.tokens += tokens[begin:at]
+            begin = at + 1
             if level.kinds:
                 self._finish(source, docs, level, self._items if around else self._statements)
-            if kinds[at] == self._closing:
+            if kind == self._closing:
                 if not around:
                     raise Misfit
                 inner, level = level, around.pop()

@@ -85,11 +85,12 @@ INTERFACE = re.compile(
 )
 """What interfaces are usually called: by the kernel, systemd.net-naming-scheme(7), macOS, Docker."""
 BLANK = re.compile(r"\s")
+NUMBERS = re.compile(r"[0-9.]+")
 
 Use = Literal["bind", "connect"]
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """An endpoint taken apart. `host` and `port` are texts, and empty where the transport has none.
 
     For tcp with a source address (`tcp://source;host:port`) `source` holds it.
@@ -102,17 +103,10 @@ class Address(msgspec.Struct, frozen=True):
     port: str = ""
     source: str | None = None
 
-    @property
-    def ported(self) -> bool:
-        """Whether it has the form host:port."""
-        return self.transport in TRANSPORTS and TRANSPORTS[self.transport].ported
-
-    @property
-    def wild_port(self) -> bool:
-        """Whether the system chooses the port (or, with ipc, the path) when this is bound."""
-        if self.transport == "ipc":
-            return self.address == "*"
-        return self.port in ("*", "0")
+    ported: bool = False
+    """Whether it has the form host:port."""
+    wild_port: bool = False
+    """Whether the system chooses the port (or, with ipc, the path) when this is bound."""
 
     @property
     def wild_host(self) -> bool:
@@ -125,7 +119,7 @@ class Address(msgspec.Struct, frozen=True):
         return self.ported and ":" in self.host
 
 
-class Flaw(msgspec.Struct, frozen=True):
+class Flaw(msgspec.Struct, frozen=True, gc=False):
     """Why an endpoint cannot do. `part` is the piece of it that is wrong, `why` says what libzmq does with it."""
 
     kind: Literal["form", "transport", "port", "wild"]
@@ -140,13 +134,13 @@ def parse(endpoint: str) -> Address:
     transport, _, address = endpoint.partition("://")
     known = TRANSPORTS.get(transport)
     if known is None or not known.ported:
-        return Address(endpoint, transport, address)
+        return Address(endpoint, transport, address, wild_port=transport == "ipc" and address == "*")
     source, semicolon, rest = address.rpartition(";")
     place = rest.partition("/")[0] if transport in WEBSOCKET else rest
     host, colon, port = place.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = place, ""
-    return Address(endpoint, transport, address, host, port, source if semicolon else None)
+    return Address(endpoint, transport, address, host, port, source if semicolon else None, True, port in ("*", "0"))
 
 
 # What is wrong
@@ -301,7 +295,7 @@ def numeric(host: str) -> str | None:
     """
     if host.startswith("["):
         return _numeric(socket.AF_INET6, host)
-    if not host or not all(c in "0123456789." for c in host):
+    if not NUMBERS.fullmatch(host):
         return None
     return _numeric(socket.AF_INET, host)
 
@@ -339,7 +333,7 @@ def bound_keys(address: Address, ipv6: bool = False) -> tuple[str, ...]:
     if not address.ported:
         return (f"{address.transport}://{address.address}",)
     port = canonical_port(address.port)
-    if address.wild_host:
+    if address.host in ANY_HOST:
         return tuple(f"{address.transport}{family}://*:{port}" for family in families(address, ipv6))
     return (f"{address.transport}://{canonical_host(address.host)}:{port}",)
 
