@@ -127,10 +127,11 @@ class Device:
     def settle(self) -> Statistics:
         """Wait until the loop has done all that it could do with what was there before, and has counted it.
 
-        The first answer may come in the middle of a turn; the second comes after one that has seen all; the third after
-        the counts of that one.
+        Several commands may be answered in one turn, which counts at its end. The turn under way may be too late to see all, the
+        next one does, and the one after it passes on what that one had left.
         """
-        for _ in range(3):
+        seen = self.statistics().turns
+        while self.statistics().turns < seen + 3:
             self.command(b"STATISTICS")
         return self.statistics()
 
