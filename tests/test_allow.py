@@ -12,6 +12,7 @@ from tests.imagined import HOST
 from tests.strategies import right_texts
 from topo import allow
 from topo.compile import Compilation, compile, judge_host
+from topo.diagnostic import counted
 from topo.host import Host
 from topo.source import Source
 from topo.syntax.format import format
@@ -31,7 +32,7 @@ def told(text: str, **files: str) -> Compilation:
 
 
 def codes(text: str, **files: str) -> list[str]:
-    return [d.code for d in told(text, **files).diagnostics]
+    return [d.code for d in counted(told(text, **files).diagnostics)]
 
 
 SILENT = [
@@ -59,7 +60,7 @@ SILENT = [
 @pytest.mark.parametrize("text", SILENT)
 def test_the_finding_of_its_statement_is_silenced(text: str) -> None:
     compilation = told(text)
-    assert [str(d) for d in compilation.diagnostics] == []
+    assert [str(d) for d in counted(compilation.diagnostics)] == []
     assert {d.code for d in compilation.silenced} == {"ZT302"}
     assert told(text.replace("ztopo:", "")).diagnostics
 
@@ -126,7 +127,7 @@ def test_a_module_allows_for_itself() -> None:
 def test_what_the_host_is_asked_is_allowed_too() -> None:
     taken = 'app a: PUSH bind tcp://127.0.0.1:5555 { run "python a.py" }  # ztopo: allow ZT601 "it will be gone by then"'
     compilation = told(taken)
-    assert compilation.diagnostics == ()  # nobody has asked the host yet
+    assert counted(compilation.diagnostics) == []  # nobody has asked the host yet
     assert judge_host(compilation, HOST, Libzmq()) == ()
     assert [d.code for d in judge_host(compilation, Host(), Libzmq())] == ["ZT118"]
     assert [d.code for d in judge_host(told(taken.replace("601", "602")), HOST, Libzmq())] == ["ZT601", "ZT118"]
@@ -138,7 +139,7 @@ def test_the_place_of_one_that_is_useless_can_be_taken_out() -> None:
         (f"{ALLOW}\napp a: PUSH bind tcp://*:5\n", "app a: PUSH bind tcp://*:5\n"),
         (f"app a: PUSH bind tcp://*:5\n{ALLOW}", "app a: PUSH bind tcp://*:5\n"),
     ):
-        (only,) = told(text).diagnostics
+        (only,) = counted(told(text).diagnostics)
         assert only.fix is not None
         assert only.fix.safe
         (edit,) = only.fix.edits

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from topo.compile import Compilation, compile
+from topo.diagnostic import counted
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
@@ -19,7 +20,7 @@ def told(tmp_path: Path, text: str) -> Compilation:
 
 def said(compilation: Compilation) -> list[tuple[str, str, int]]:
     found = []
-    for diagnostic in compilation.diagnostics:
+    for diagnostic in counted(compilation.diagnostics):
         assert diagnostic.span is not None
         found.append((diagnostic.code, Path(diagnostic.span.source.name).name, diagnostic.span.position.line))
     return found
@@ -47,7 +48,7 @@ def test_a_mistake_in_a_module_is_said_once_at_its_place(tmp_path: Path) -> None
 
 def test_uses_of_a_module_that_bind_the_same_are_told_to_use_a_param(tmp_path: Path) -> None:
     write(tmp_path, "pool.ztopo", "app a: PUSH bind tcp://127.0.0.1:7000\n")
-    (found,) = told(tmp_path, 'use "pool.ztopo" as pool[2]').diagnostics
+    (found,) = counted(told(tmp_path, 'use "pool.ztopo" as pool[2]').diagnostics)
     assert found.message == "`tcp://127.0.0.1:7000` is bound by `pool[0].a` and by `pool[1].a`"
     assert found.notes[1] == "a param with a value of its own for each `use` tells them apart"
     assert found.fix is None  # there is no `index` in the module
@@ -61,7 +62,7 @@ def test_the_others_of_one_are_nobody(tmp_path: Path) -> None:
 
 def test_a_module_connects_to_nothing_at_its_own_place(tmp_path: Path) -> None:
     write(tmp_path, "pool.ztopo", "app a: PUSH connect tcp://10.0.0.1:1\napp b: PULL connect a\n")
-    (found,) = told(tmp_path, 'use "pool.ztopo" as pool').diagnostics
+    (found,) = counted(told(tmp_path, 'use "pool.ztopo" as pool').diagnostics)
     assert (found.code, [label.span.text for label in found.labels]) == ("ZT302", ["a", "a"])
 
 

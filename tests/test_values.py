@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from topo.compile import Compilation, compile
+from topo.diagnostic import counted
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
 
@@ -25,20 +26,20 @@ from topo.zeromq.libzmq import Libzmq
 )
 def test_what_is_offered_for_a_value(option: str, said: str, offered: str | None) -> None:
     text = f"ztopo 1\napp a: DEALER bind tcp://*:5555 {{ {option} }}\n"
-    (found,) = compile(Source(text), libzmq=Libzmq()).diagnostics
+    (found,) = counted(compile(Source(text), libzmq=Libzmq()).diagnostics)
     assert said in " | ".join((found.message, *found.notes))
     assert (found.fix.edits[0].text if found.fix else None) == offered
     if found.fix is not None:
         edit = found.fix.edits[0]
         mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
-        assert compile(Source(mended), libzmq=Libzmq()).diagnostics == ()
+        assert counted(compile(Source(mended), libzmq=Libzmq()).diagnostics) == []
 
 
 @pytest.mark.parametrize(
     ("kind", "near"), [("integer", "int"), ("string", "text"), ("Boolean", "bool"), ("prt", "port"), ("float", "")]
 )
 def test_the_types_of_params_are_listed(kind: str, near: str) -> None:
-    (found,) = compile(Source(f"ztopo 1\nparam p: {kind} = 5\n"), libzmq=Libzmq()).diagnostics
+    (found,) = counted(compile(Source(f"ztopo 1\nparam p: {kind} = 5\n"), libzmq=Libzmq()).diagnostics)
     assert found.message == f"there is no type `{kind}`"
     assert found.notes[-1].startswith("there are `int`, `port`, `text`")
     assert found.notes[:-1] == ((f"did you mean `{near}`?",) if near else ())
@@ -49,7 +50,7 @@ def told(text: str, **params: object) -> Compilation:
 
 
 def said(text: str, **params: object) -> list[tuple[str, str]]:
-    return [(d.code, d.message) for d in told(text, **params).diagnostics]
+    return [(d.code, d.message) for d in counted(told(text, **params).diagnostics)]
 
 
 PORT = 'param port = env("ZTOPO_TEST_PORT", 5555)\napp a: PUB bind tcp://*:${port + 1}'
@@ -64,7 +65,7 @@ def test_a_param_has_the_type_of_its_default_wherever_its_value_comes_from(
     else:
         monkeypatch.setenv("ZTOPO_TEST_PORT", value)
     compilation = told(PORT)
-    assert compilation.diagnostics == ()
+    assert counted(compilation.diagnostics) == []
     assert compilation.model.apps[0].sockets[0].binds[0].endpoint.text == bound
 
 

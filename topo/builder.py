@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from topo.calls import Calls, line_at
 from topo.compile import Compilation, compile_tree, judge_host, make_plan, read, tree_of
-from topo.diagnostic import Diagnostic, has_errors
+from topo.diagnostic import Diagnostic, counted, has_errors
 from topo.host import wanted
 from topo.plan import sources
 from topo.source import Source, Span
@@ -198,9 +198,13 @@ class Topology:
         """Everything that can be said about the topology as it stands; `libzmq` is the one to judge by, pyzmq's if None."""
         return compile_tree(self.as_tree(), self.params, libzmq)
 
-    def check(self, libzmq: Libzmq | None = None) -> list[Diagnostic]:
-        """What is wrong with the topology, in the order of the places; an empty list if nothing is."""
-        return list(self.compile(libzmq).diagnostics)
+    def check(self, libzmq: Libzmq | None = None, *, verbose: bool = False) -> list[Diagnostic]:
+        """What is wrong with the topology, in the order of the places; an empty list if nothing is.
+
+        `verbose` adds what is worth knowing: infos, which count for nothing.
+        """
+        found = self.compile(libzmq).diagnostics
+        return list(found) if verbose else counted(found)
 
     @property
     def graph(self) -> networkx.MultiDiGraph[Any]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from topo.model import App, Bind, Component, Connect, Context, Device, Endpoint, Model, Option, Process, Socket, process_of
+from topo.zeromq.security import DECIDES, OPEN, ZAP, Mechanism, Security, security
 from topo.zeromq.sockets import SOCKETS, compatible
 from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, reached_keys
 
@@ -141,6 +142,37 @@ class Graph:
             for target in connect.targets:
                 found.add(self.sockets[target.socket].binds[target.index].endpoint.address.transport)
         return frozenset(found)
+
+    def security(self, socket: Socket) -> Security:
+        """The security mechanism of a socket and its role in that, as far as the file says."""
+        return self._security.get(socket.id, OPEN)
+
+    @cached_property
+    def _security(self) -> dict[str, Security]:
+        named = {socket.id: socket for socket, _ in self.options(*DECIDES)}
+        return {
+            id: security((o.name, o.values[0].value) for o in socket.options if len(o.values) == 1)
+            for id, socket in named.items()
+        }
+
+    def speaking(self, mechanism: Mechanism) -> list[Socket]:
+        """The sockets that speak a security mechanism, other than none."""
+        return [self.sockets[id] for id, security in self._security.items() if security.mechanism == mechanism]
+
+    @cached_property
+    def secured(self) -> tuple[Link, ...]:
+        """The links over which there is a handshake, and of which one end has a security mechanism at least."""
+        found = {id(link): link for key in self._security for link in self._by_socket.get(key, ())}
+        return tuple(link for link in found.values() if link.talks and link.transport != "inproc")
+
+    @cached_property
+    def zap(self) -> dict[str, Written]:
+        """What is bound in each process where libzmq asks who may connect, by the name of the process."""
+        found: dict[str, Written] = {}
+        for written in self.over.get("inproc", ()):
+            if written.endpoint.text == ZAP and written.use == "bind":
+                found.setdefault(self.process(written.socket), written)
+        return found
 
     def variables(self, app: App) -> Iterator[tuple[str, Socket]]:
         """The environment variables of an app that is started, and whose endpoints each holds."""

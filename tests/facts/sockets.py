@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as tcp
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-__all__ = ["PATIENCE", "Open", "Socket", "event", "in_a_child", "linked", "refusal"]
+__all__ = ["GREETING", "PATIENCE", "Open", "Socket", "event", "in_a_child", "linked", "refusal", "silent_peer"]
 
 Socket = zmq.Socket[bytes]
 Open = Callable[..., Socket]
@@ -46,3 +47,17 @@ def in_a_child(script: str) -> int:
     """The exit status of a process that has a context `c` and runs this; -SIGABRT if libzmq ends it."""
     head = "import resource, zmq\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nc = zmq.Context()\n"
     return subprocess.run([sys.executable, "-c", head + script], capture_output=True, timeout=60, check=False).returncode
+
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(48)
+"""How a peer without a security mechanism begins (ZMTP 3.1)."""
+
+
+def silent_peer(bound: Socket, kind: str) -> tcp.socket:
+    """A peer that says hello to a socket that is bound, as a socket of this type would, and nothing ever after."""
+    host, port = bound.last_endpoint.decode().removeprefix("tcp://").split(":")
+    peer = tcp.create_connection((host, int(port)), timeout=PATIENCE / 1000)
+    name, value = b"\x0bSocket-Type", kind.encode()
+    ready = b"\x05READY" + name + len(value).to_bytes(4, "big") + value
+    peer.sendall(GREETING + b"\x04" + bytes([len(ready)]) + ready)
+    return peer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket as tcp
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import zmq
 from zmq.devices import monitored_queue
 
-from tests.facts.sockets import PATIENCE, Open, Socket, event, linked, refusal
+from tests.facts.sockets import Open, Socket, event, linked, refusal, silent_peer
 from topo.devcore import Proxy
 
 
@@ -215,18 +214,6 @@ def test_a_heartbeat_ttl_counts_in_tenths_of_a_second(over: int, taken: int, mak
     assert make("PUSH", heartbeat_ttl=over).get(zmq.HEARTBEAT_TTL) == taken
 
 
-READY = b"\x04\x1a\x05READY\x0bSocket-Type\x00\x00\x00\x04PULL"
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(48)
-
-
-def silent_peer(stack: ExitStack, socket: Socket) -> tcp.socket:
-    """A peer that says hello, and never answers a heartbeat."""
-    host, port = socket.last_endpoint.decode().removeprefix("tcp://").split(":")
-    peer = stack.enter_context(tcp.create_connection((host, int(port)), timeout=PATIENCE / 1000))
-    peer.sendall(GREETING + READY)
-    return peer
-
-
 def test_without_an_interval_a_dead_peer_is_not_noticed(make: Open) -> None:
     """ZT520: the one that asks drops its peer; the other, whose patience ended long before, still talks to its own."""
     asking, silent = make("PUSH", heartbeat_ivl=10, heartbeat_timeout=200), make("PUSH", heartbeat_timeout=1)
@@ -235,7 +222,7 @@ def test_without_an_interval_a_dead_peer_is_not_noticed(make: Open) -> None:
         for socket in (silent, asking):
             socket.bind("tcp://127.0.0.1:*")
             monitor = socket.get_monitor_socket()
-            peers.append(silent_peer(stack, socket))
+            peers.append(stack.enter_context(silent_peer(socket, "PULL")))
             event(monitor, "HANDSHAKE_SUCCEEDED")
         event(monitor, "DISCONNECTED")
         silent.send(b"still there?")
@@ -269,3 +256,9 @@ def test_one_that_counts_its_questions_does_not(make: Open) -> None:
     for question, answer in ((first, b"to the first"), (second, b"to the second")):
         server.send_multipart([*question[:-1], answer])
     assert client.recv() == b"to the second"
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_ipv4only_is_ipv6_the_other_way_round(value: int, make: Open) -> None:
+    """ZT524: so the one can be written for the other."""
+    assert make("PUSH", ipv4only=value).get(zmq.IPV6) == 1 - value

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
-from topo.render import Style, findings_concise, findings_full, findings_json
+from topo.render import Style, findings_concise, findings_full, findings_json, findings_sarif
 from topo.source import Source, Span
 from topo.text import clean, width, wrap
 
@@ -199,3 +199,29 @@ def test_a_mark_behind_the_end_of_a_long_line_is_shown() -> None:
         )
         assert shown.splitlines()[-1].endswith("^")
         assert max(len(line) for line in shown.splitlines()) <= columns
+
+
+SECRETS = [
+    ('{ plain_password "open, sesame" }', '{ plain_password "************" }'),
+    ('{ plain_password   "a\\"b"; linger 0 }', '{ plain_password   "****"; linger 0 }'),
+    ('{ curve_secretkey "never closed }', '{ curve_secretkey "**************'),
+    ('{ curve_secretkey file "a"; plain_username "me" }', '{ curve_secretkey file "a"; plain_username "me" }'),
+    (
+        '{ plain_pasword "a"; curve_secret_key "a"; my_password "a" }',
+        '{ plain_pasword "a"; curve_secret_key "*"; my_password "*" }',
+    ),
+    ('{ secret: text = "a"; secrets "a"; secret bind "ipc://a" }', '{ secret: text = "*"; secrets "*"; secret bind "ipc://a" }'),
+    ('{ plain_password "a"; socks_password "日本" }', '{ plain_password "*"; socks_password "**" }'),
+]
+
+
+@pytest.mark.parametrize(("written", "seen"), SECRETS)
+def test_secrets_are_not_in_the_lines_that_are_shown(written: str, seen: str) -> None:
+    source = Source(f"app a: PUSH bind ipc://a {written}\n", "a.ztopo")
+    quoted = Span(source, source.text.rindex(written.split()[1]), len(source.text) - 1)
+    diagnostic = Diagnostic(code="ZT201", message="something", labels=(Label(quoted, "here"),))
+    assert findings_full.render([diagnostic], Style(width=200)).splitlines()[2] == f"1 | app a: PUSH bind ipc://a {seen}"
+    (label,) = json.loads(findings_json.render([diagnostic], Style()))["diagnostics"][0]["labels"]
+    assert label["lines"][0]["text"] == f"app a: PUSH bind ipc://a {seen}"
+    (result,) = json.loads(findings_sarif.render([diagnostic], Style()))["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["region"]["snippet"]["text"] == seen[2:]

@@ -17,7 +17,7 @@ from tests.models import assert_same
 from tests.render.test_model import DIFFERENT, compiled, of_files
 from tests.strategies import Files, modular_files, right_texts
 from topo.compile import Compilation, compile, read
-from topo.diagnostic import Diagnostic
+from topo.diagnostic import Diagnostic, counted
 from topo.render import FORMAT_VERSION, Style, model_json, model_ztopo
 from topo.source import Source
 from topo.syntax.grammar import text as grammar_text
@@ -38,7 +38,7 @@ def from_json(text: str) -> Compilation:
 
 
 def found(text: str) -> list[str]:
-    return [str(d) for d in from_json(text).diagnostics]
+    return [str(d) for d in counted(from_json(text).diagnostics)]
 
 
 def assert_twin(compilation: Compilation) -> str:
@@ -126,7 +126,7 @@ SMALL = """{
 
 def test_what_is_left_out_is_as_in_a_text() -> None:
     compilation = from_json(SMALL)
-    assert compilation.diagnostics == ()
+    assert counted(compilation.diagnostics) == []
     model = compilation.model
     assert model.name == "broker"
     broker = model.devices[0]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import any_texts, right_texts
 from topo.compile import compile
+from topo.diagnostic import counted
 from topo.source import Source
 from topo.syntax import tree
 from topo.syntax.parse import parse
@@ -180,7 +181,7 @@ def test_a_command_is_put_in_quotes() -> None:
     ],
 )  # fmt: skip
 def test_what_follows_from_a_mistake_is_not_said(text: str, message: str) -> None:
-    (said,) = compile(Source(f"ztopo 1\n{text}"), libzmq=Libzmq()).diagnostics
+    (said,) = counted(compile(Source(f"ztopo 1\n{text}"), libzmq=Libzmq()).diagnostics)
     assert said.message == message
 
 
@@ -208,7 +209,7 @@ def test_one_mistake_in_a_right_text_is_found_in_its_line_and_nothing_else(text:
     place = data.draw(st.integers(0, len(words)))
     lines[number] = " ".join([*words[:place], "= )", *words[place:]])
     compilation = compile(Source("\n".join(lines)), libzmq=Libzmq())
-    (said,) = compilation.diagnostics
+    (said,) = counted(compilation.diagnostics)
     assert said.code.startswith("ZT0")
     assert said.span is not None
     assert said.span.position.line == number + 1

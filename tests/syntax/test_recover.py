@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import right_texts
 from topo.compile import compile
+from topo.diagnostic import counted
 from topo.source import Source
 from topo.syntax.automaton import Automaton, Stuck
 from topo.syntax.parse import _parser
@@ -17,7 +18,7 @@ from topo.zeromq.libzmq import Libzmq
 
 
 def told(text: str) -> list[tuple[str, int]]:
-    diagnostics = compile(Source(text), libzmq=Libzmq(), fragment=True).diagnostics
+    diagnostics = counted(compile(Source(text), libzmq=Libzmq(), fragment=True).diagnostics)
     return [(d.code, d.span.position.line if d.span else 0) for d in diagnostics]
 
 

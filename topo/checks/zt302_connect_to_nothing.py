@@ -8,6 +8,7 @@ from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
 from topo.model import Connect, Socket
+from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import interface, is_local
 
 
@@ -40,6 +41,8 @@ def connect_to_nothing(graph: Graph) -> Iterator[Diagnostic]:
     ```
 
     An inproc name reaches nobody outside its process, so there it is an error. Any other address is the outside.
+
+    A PUSH, a DEALER and a REQ that are connected to others too give nobody the same share as each of them, and it waits there.
     """
     bound_inproc = {w.endpoint.address.address for w in graph.over.get("inproc", ()) if w.use == "bind"}
     flawed = {id(w.endpoint) for w in graph.flawed}
@@ -82,5 +85,12 @@ def _literal(socket: Socket, connect: Connect, bound_inproc: set[str]) -> Iterat
             "an inproc name reaches only what lives in the same process"
             if inproc
             else "declare the app that binds it, and connect by its name; an address elsewhere is taken for the outside",
+            *(("a share of what it sends goes there, and waits",) if _shares(socket) else ()),
         ),
     )
+
+
+def _shares(socket: Socket) -> bool:
+    """Whether it sends in turn to each that it is connected to, whether or not somebody is there."""
+    facts = SOCKETS[socket.type]
+    return len(socket.connects) > 1 and facts.mute == "block" and not facts.exclusive

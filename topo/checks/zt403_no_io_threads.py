@@ -46,7 +46,7 @@ def no_io_threads(graph: Graph) -> Iterator[Diagnostic]:
                         Label(span, "only inproc goes without"),
                         Label(_home(graph, graph.component(socket)), "`io_threads 0` is said here"),
                     ),
-                    notes=("one I/O thread is enough for about a gigabyte per second",),
+                    notes=("libzmq makes one where nothing is said, and that is enough for most",),
                 )
 
 

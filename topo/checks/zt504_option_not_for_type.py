@@ -63,7 +63,12 @@ def _wrong_type(socket: Socket, option: Option, row: options.Option) -> Diagnost
         code="ZT504",
         message=f"{with_article(socket.type)} does not take `{option.name}`",
         labels=(Label(option.span, f"it is for {shown}"), _type(socket)),
+        notes=("an XSUB subscribes by sending a message, `\\x01` and the topic",) if _subscribes(socket, option) else (),
     )
+
+
+def _subscribes(socket: Socket, option: Option) -> bool:
+    return socket.type == "XSUB" and option.name == "subscribe"
 
 
 def _not_here(socket: Socket, option: Option, why: str) -> Diagnostic:

@@ -10,7 +10,7 @@ from topo.graph import Graph
 from topo.zeromq.options import OPTIONS
 
 
-@check("ZT515", "invert_matching on one end only")
+@check("ZT515", "invert_matching on one end only", "error", "warning")
 def matching_differs(graph: Graph) -> Iterator[Diagnostic]:
     """With `invert_matching` a publisher sends what a subscriber has not subscribed to.
 
@@ -27,7 +27,8 @@ def matching_differs(graph: Graph) -> Iterator[Diagnostic]:
     app seen: SUB connect feed { subscribe "debug"; invert_matching true }
     ```
 
-    An XSUB does not look again, so it has no such option.
+    An XSUB does not look again, so it has no such option. Where the end without it is an app that ztopo does not run from within,
+    it is a warning: its program may know what the file does not say.
     """
     matching = OPTIONS["invert_matching"].types or frozenset()
     for socket, option in graph.options("invert_matching"):
@@ -39,6 +40,7 @@ def matching_differs(graph: Graph) -> Iterator[Diagnostic]:
                 yield Diagnostic(
                     code="ZT515",
                     message=f"nothing gets through between `{link.a.declared}` and `{link.b.declared}`: only one inverts the matching",
+                    severity="error" if graph.makes(peer) else "warning",
                     labels=(
                         Label(option.span, f"`{socket.declared}` inverts it"),
                         Label(peer.type_span, f"`{peer.declared}` does not"),

@@ -7,13 +7,27 @@ that returns the whole text, and none knows of another.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 
 from topo.source import Span
+from topo.zeromq.options import OPTIONS
 
-__all__ = ["FORMAT_VERSION", "LONGEST", "Style", "last_line", "lines", "place", "plural", "shown_bytes", "to_json"]
+__all__ = [
+    "FORMAT_VERSION",
+    "LONGEST",
+    "Style",
+    "last_line",
+    "lines",
+    "place",
+    "plural",
+    "shown",
+    "shown_bytes",
+    "to_json",
+    "without_secrets",
+]
 
 FORMAT_VERSION = 1
 """Of every JSON document that ztopo writes. Nothing that scripts read changes without it."""
@@ -80,8 +94,24 @@ def lines(span: Span) -> list[dict[str, Any]]:
     return [_line(span, number) for number in range(first, min(last_line(span), first + MOST_LINES - 1) + 1)]
 
 
+SECRET_NAMES = "|".join((*(name for name, row in OPTIONS.items() if row.secret), r"\w*(?:secret|password)\w*"))
+SECRET = re.compile(rf'\b((?:{SECRET_NAMES})\b(?:\s*:\s*\w+)?\s*=?\s*")((?:[^"\\\n]|\\.)*)')
+"""The value of an option that is never shown, or of anything that is called a secret or a password, where it is written as a text."""
+
+
+def without_secrets(text: str) -> str:
+    """Whole lines of a text as they may be shown: of a secret that is written in them only how long it is."""
+    return SECRET.sub(lambda found: found[1] + "*" * len(found[2]), text)
+
+
+def shown(span: Span) -> str:
+    """What stands at a place, as it may be shown."""
+    start = span.source.starts[span.position.line - 1]
+    return without_secrets(span.source.text[start : span.end])[span.start - start :]
+
+
 def _line(span: Span, number: int) -> dict[str, Any]:
-    text = span.source.line(number)
+    text = without_secrets(span.source.line(number))
     marked = span.position.column if number == span.position.line else 1
     column = 1 if len(text) <= WIDEST_LINE else max(1, min(marked - WIDEST_LINE // 4, len(text) - WIDEST_LINE + 1))
     return {"line": number, "column": column, "text": text[column - 1 : column - 1 + WIDEST_LINE]}

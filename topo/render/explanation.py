@@ -28,6 +28,7 @@ FAMILIES = {
     "4": "The topology as a whole",
     "5": "Options",
     "6": "The host",
+    "7": "Security",
     "9": "Run time",
 }
 ITEM = re.compile(r"([-*]|\d+\.) ")

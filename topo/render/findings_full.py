@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
-from topo.render import LONGEST, Style, last_line
+from topo.render import LONGEST, Style, last_line, without_secrets
 from topo.source import Source
 from topo.text import clean, cut, width, wrap
 
@@ -123,7 +123,7 @@ def _lay_out(line: str) -> Line:
     shown: list[str] = []
     cells = [0]
     at = 0
-    for character in line:
+    for character in without_secrets(line):
         text = " " * (TAB - at % TAB) if character == "\t" else clean(character)
         shown.append(text)
         at += width(text)

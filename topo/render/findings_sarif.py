@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from topo.check import findings
 from topo.diagnostic import Diagnostic, Edit, Finding, Fix, Label
-from topo.render import LONGEST, Style
+from topo.render import LONGEST, Style, shown
 from topo.source import Span
 
 __all__ = ["render"]
@@ -81,7 +81,7 @@ def _result(diagnostic: Diagnostic, rule: int) -> dict[str, Any]:
 def _location(label: Label) -> dict[str, Any]:
     region = _region(label.span)
     if len(label.span.text) <= LONGEST:
-        region["snippet"] = {"text": label.span.text}
+        region["snippet"] = {"text": shown(label.span)}
     location = {"physicalLocation": {"artifactLocation": _artifact(label.span), "region": region}}
     return location | ({"message": _message(label.text)} if label.text else {})
 

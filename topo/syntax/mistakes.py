@@ -279,13 +279,13 @@ def not_a_value(span: Span, fix: Fix, params: Iterable[str]) -> Diagnostic:
 
     ```ztopo ZT037
     param wait = 5s
-    app jobs: PUSH bind tcp://*:5555 { linger wait; immediate yes; plain_username jobs }
+    app jobs: PUSH bind tcp://*:5555 { linger wait; immediate yes; zap_domain jobs }
     app work: PULL connect jobs
     ```
 
     ```ztopo
     param wait = 5s
-    app jobs: PUSH bind tcp://*:5555 { linger ${wait}; immediate true; plain_username "jobs" }
+    app jobs: PUSH bind tcp://*:5555 { linger ${wait}; immediate true; zap_domain "jobs" }
     app work: PULL connect jobs
     ```
     """

@@ -17,15 +17,17 @@ class Kind(msgspec.Struct, frozen=True):
     name: str
     in_type: str
     out_type: str
+    family: frozenset[str] = frozenset()
+    """The types that belong to its pattern; empty for all."""
     monitor_type: str = "PUB"
 
 
 KINDS: dict[str, Kind] = {
     k.name: k
     for k in (
-        Kind("queue", "ROUTER", "DEALER"),
-        Kind("forwarder", "XSUB", "XPUB"),
-        Kind("streamer", "PULL", "PUSH"),
+        Kind("queue", "ROUTER", "DEALER", frozenset({"REQ", "REP", "DEALER", "ROUTER"})),
+        Kind("forwarder", "XSUB", "XPUB", frozenset({"PUB", "SUB", "XPUB", "XSUB"})),
+        Kind("streamer", "PULL", "PUSH", frozenset({"PULL", "PUSH"})),
         Kind("proxy", "", ""),
     )
 }

@@ -47,6 +47,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     """The socket types that do something with it; None for all."""
     idle: frozenset[str] = frozenset()
     """The socket types on which libzmq takes it, and nothing comes of it."""
+    over: frozenset[str] | None = None
+    """The transports over which it does something; None for all."""
     draft: bool = False
     """Only in a draft build of libzmq."""
     needs: str = ""
@@ -108,31 +110,39 @@ MATCHING = _types("PUB XPUB SUB")
 CONFLATING = _types("PULL PUSH SUB PUB DEALER")
 MULTICAST = "only for multicast transports"
 
+WEB = _types("ws wss")
+TCP = _types("tcp") | WEB
+CONNECTED = TCP | _types("ipc tipc vmci vsock")
+GROUPS = _types("pgm epgm norm")
+WIRED = CONNECTED | GROUPS | _types("udp")  # all but inproc
+
 OPTIONS: dict[str, Option] = {
     row.name: row
     for row in (
         # Queues and buffers
         _number("sndhwm", 23, live=True),
         _number("rcvhwm", 24, live=True),
-        _size("sndbuf", 11, infinite=True),
-        _size("rcvbuf", 12, infinite=True),
-        _size("maxmsgsize", 22, high=INT64_MAX, infinite=True, stricter="libzmq takes any negative number for no limit"),
+        _size("sndbuf", 11, over=WIRED, infinite=True),
+        _size("rcvbuf", 12, over=WIRED, infinite=True),
+        _size(
+            "maxmsgsize", 22, over=WIRED, high=INT64_MAX, infinite=True, stricter="libzmq takes any negative number for no limit"
+        ),
         _flag("conflate", 54, types=CONFLATING, idle=ALL - CONFLATING),
-        _flag("immediate", 39),
-        _number("backlog", 19),
+        _flag("immediate", 39, over=CONNECTED),
+        _number("backlog", 19, over=CONNECTED),
         _number("affinity", 4, high=INT64_MAX, stricter=LOOSE_BITS),
         # Times
         _time("linger", 17, infinite=True, live=True),
         _time("rcvtimeo", 27, infinite=True),
         _time("sndtimeo", 28, infinite=True),
-        _time("reconnect_ivl", 18, infinite=True),
-        _time("reconnect_ivl_max", 21),
-        _time("connect_timeout", 79),
-        _time("handshake_ivl", 66),
-        _time("heartbeat_ivl", 75),
-        _time("heartbeat_timeout", 77),
-        _time("heartbeat_ttl", 76, high=6_553_599, stricter="libzmq divides by 100 first, so -99 to -1 become 0"),
-        _number("reconnect_stop", 109, high=7, stricter="libzmq takes bits that mean nothing"),
+        _time("reconnect_ivl", 18, over=CONNECTED, infinite=True),
+        _time("reconnect_ivl_max", 21, over=CONNECTED),
+        _time("connect_timeout", 79, over=TCP),
+        _time("handshake_ivl", 66, over=CONNECTED),
+        _time("heartbeat_ivl", 75, over=CONNECTED),
+        _time("heartbeat_timeout", 77, over=CONNECTED),
+        _time("heartbeat_ttl", 76, over=CONNECTED, high=6_553_599, stricter="libzmq divides by 100 first, so -99 to -1 become 0"),
+        _number("reconnect_stop", 109, over=CONNECTED, high=7, stricter="libzmq takes bits that mean nothing"),
         # Subscriptions
         _bytes("subscribe", 6, types=_types("SUB"), live=True, many=True),
         _bytes("unsubscribe", 7, types=_types("SUB"), live=True, many=True),
@@ -160,53 +170,54 @@ OPTIONS: dict[str, Option] = {
         _bytes("disconnect_msg", 111, types=_types("ROUTER SERVER PEER"), draft=True),
         _bytes("hiccup_msg", 114, types=_types("DEALER CLIENT PEER"), draft=True),
         # The network
-        _flag("ipv6", 42),
-        _flag("ipv4only", 31, deprecated="ipv6"),
-        _flag("tcp_keepalive", 34, infinite=True),
-        _number("tcp_keepalive_cnt", 35, infinite=True),
-        _time("tcp_keepalive_idle", 36, unit="s", infinite=True),
-        _time("tcp_keepalive_intvl", 37, unit="s", infinite=True),
-        _time("tcp_maxrt", 80),
-        _number("tos", 57),
-        _text("bindtodevice", 92, low=1, high=16),
+        _flag("ipv6", 42, over=TCP | GROUPS | {"udp"}),
+        _flag("ipv4only", 31, over=TCP | GROUPS | {"udp"}, deprecated="ipv6"),
+        _flag("tcp_keepalive", 34, over=TCP, infinite=True),
+        _number("tcp_keepalive_cnt", 35, over=TCP, infinite=True),
+        _time("tcp_keepalive_idle", 36, over=TCP, unit="s", infinite=True),
+        _time("tcp_keepalive_intvl", 37, over=TCP, unit="s", infinite=True),
+        _time("tcp_maxrt", 80, over=TCP),
+        _number("tos", 57, over=TCP | GROUPS | {"udp"}),
+        _text("bindtodevice", 92, over=TCP | GROUPS | {"udp"}, low=1, high=16),
         _text(
             "tcp_accept_filter",
             38,
+            over=TCP,
             low=1,
             form=r"[0-9A-Fa-f.:]+(/\d+)?",
             doc="an address, or a network as 10.0.0.0/8",
             many=True,
             deprecated="ZAP",
         ),
-        _number("ipc_filter_uid", 59, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
-        _number("ipc_filter_gid", 60, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
-        _number("ipc_filter_pid", 58, many=True, deprecated="ZAP", stricter=LOOSE_BITS),
-        _number("use_fd", 89, infinite=True),
-        _text("socks_proxy", 68, low=1),
-        _text("socks_username", 99, high=255),
-        _text("socks_password", 100, high=255, secret=True),
-        _text("metadata", 95, low=4, form=r"X-[^:]*:.+", doc="written X-name:value"),
-        _on("loopback_fastpath", 94, doc="Windows only"),
+        _number("ipc_filter_uid", 59, over=_types("ipc"), many=True, deprecated="ZAP", stricter=LOOSE_BITS),
+        _number("ipc_filter_gid", 60, over=_types("ipc"), many=True, deprecated="ZAP", stricter=LOOSE_BITS),
+        _number("ipc_filter_pid", 58, over=_types("ipc"), many=True, deprecated="ZAP", stricter=LOOSE_BITS),
+        _number("use_fd", 89, over=_types("tcp ipc"), infinite=True),
+        _text("socks_proxy", 68, over=TCP, low=1),
+        _text("socks_username", 99, over=TCP, high=255),
+        _text("socks_password", 100, over=TCP, high=255, secret=True),
+        _text("metadata", 95, over=CONNECTED, low=4, form=r"X-[^:]*:.+", doc="written X-name:value"),
+        _on("loopback_fastpath", 94, over=TCP, doc="Windows only"),
         _number("priority", 112, draft=True),
         _number("busy_poll", 113, draft=True),
-        _size("in_batch_size", 101, low=1, draft=True),
-        _size("out_batch_size", 102, low=1, draft=True),
+        _size("in_batch_size", 101, over=WIRED, low=1, draft=True),
+        _size("out_batch_size", 102, over=WIRED, low=1, draft=True),
         # Multicast
-        _number("rate", 8, low=1, doc=f"kilobits per second, {MULTICAST}"),
-        _time("recovery_ivl", 9, doc=MULTICAST),
-        _number("multicast_hops", 25, low=1, doc=MULTICAST),
-        _size("multicast_maxtpdu", 84, low=1, doc=MULTICAST),
-        _on("multicast_loop", 96, doc=MULTICAST),
+        _number("rate", 8, over=GROUPS, low=1, doc=f"kilobits per second, {MULTICAST}"),
+        _time("recovery_ivl", 9, over=GROUPS, doc=MULTICAST),
+        _number("multicast_hops", 25, over=GROUPS | {"udp"}, low=1, doc=MULTICAST),
+        _size("multicast_maxtpdu", 84, over=GROUPS | {"udp"}, low=1, doc=MULTICAST),
+        _on("multicast_loop", 96, over=GROUPS | {"udp"}, doc=MULTICAST),
         # Security
-        _flag("curve_server", 47, needs="curve"),
-        _key("curve_publickey", 48),
-        _key("curve_secretkey", 49, secret=True),
-        _key("curve_serverkey", 50),
-        _flag("plain_server", 44),
-        _text("plain_username", 45, low=1, high=255),
-        _text("plain_password", 46, low=1, high=255, secret=True),
-        _text("zap_domain", 55, low=1, high=255),
-        _on("zap_enforce_domain", 93),
+        _flag("curve_server", 47, over=CONNECTED, needs="curve"),
+        _key("curve_publickey", 48, over=CONNECTED),
+        _key("curve_secretkey", 49, over=CONNECTED, secret=True),
+        _key("curve_serverkey", 50, over=CONNECTED),
+        _flag("plain_server", 44, over=CONNECTED),
+        _text("plain_username", 45, over=CONNECTED, low=1, high=255),
+        _text("plain_password", 46, over=CONNECTED, low=1, high=255, secret=True),
+        _text("zap_domain", 55, over=CONNECTED, low=1, high=255),
+        _on("zap_enforce_domain", 93, over=CONNECTED),
         _flag("gssapi_server", 62, needs="gssapi"),
         _flag("gssapi_plaintext", 65, needs="gssapi"),
         _text("gssapi_principal", 63, low=1, high=255, needs="gssapi"),
