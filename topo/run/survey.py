@@ -25,7 +25,7 @@ from pathlib import Path
 from topo.host import OVER_TCP, Command, Endpoint, Host, Refused, Wanted
 from topo.run import claims
 from topo.run.apps import search_path
-from topo.zeromq.transports import Address, parse
+from topo.zeromq.transports import Address, numeric, parse
 
 __all__ = ["survey"]
 
@@ -95,9 +95,11 @@ def _numeric_host(host: str, ipv6: bool, names: Names) -> str | None:
         return host.removeprefix("[").removesuffix("]")
     if host in _interfaces():
         return _address_of(host)
+    if numeric(host) is not None:
+        return host
     if host in names and names[host] is None:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-    return names.get(host, None if host[:1].isalpha() else host)
+    return names.get(host)
 
 
 def _interfaces() -> frozenset[str]:
