@@ -58,6 +58,10 @@ SHAPES: dict[str, Callable[[int], str]] = {
         f'app b{n}: PULL connect tcp://127.0.0.1:{7000 + n}\n# ztopo: allow ZT302 "by hand"\napp c{n}: PUSH bind tcp://*:*\n'
         for n in range(count // 3)
     ),
+    "a name that nothing has in every device": lambda count: "".join(
+        f"app a{n}: PULL connect nobody{n}, tcp://127.0.0.1:{7000 + n}\napp b{n}: PULL connect tcp://127.0.0.1:{7000 + n}\n"
+        for n in range(count // 2)
+    ),
 }
 
 
