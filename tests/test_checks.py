@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import topo.checks
 import topo.hostchecks
@@ -20,6 +22,8 @@ from topo.compile import Compilation, compile, judge_host
 from topo.diagnostic import Diagnostic, Finding
 from topo.source import Source
 from topo.zeromq.libzmq import Libzmq
+from topo.zeromq.options import OPTIONS, PSEUDO
+from topo.zeromq.sockets import SOCKETS
 
 FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LEVELS = ("error", "warning", "info")
@@ -516,6 +520,25 @@ def test_what_nobody_does_is_not_said_while_something_is_unclear() -> None:
     text = "device d: streamer { in bind ipc://a; out bind ipc://b; monitor PUSH bind ipc://c }\napp a: PUSH bind ipc://d\n"
     assert {d.code for d in told(text).diagnostics} == {"ZT213", "ZT219", "ZT221"}
     assert {d.code for d in told(f"{text}app b: PULL connect nobody").diagnostics} == {"ZT101"}
+
+
+VALUES = ("1", "-1", "0", "true", '"x"', '"\\x00a"', "5ms", "64KiB", "*", "1, 2", '"a", "b"', f'"{"a" * 40}"')
+TYPES, NAMES, WRITTEN = st.sampled_from(list(SOCKETS)), st.sampled_from([*OPTIONS, *PSEUDO]), st.sampled_from(VALUES)
+SETTING = st.tuples(NAMES, WRITTEN).map(" ".join)
+
+
+@given(st.tuples(TYPES, TYPES, TYPES), st.tuples(SETTING, SETTING, SETTING), st.booleans())
+def test_no_check_stumbles_over_what_others_find(types: tuple[str, ...], settings: tuple[str, ...], everything: bool) -> None:
+    """Any option with any value on any socket: the wrong ones are found, and nothing else happens."""
+    (a, b, c), (x, y, z) = types, settings
+    text = f"""
+        app a: {a} bind tcp://*:5555, inproc://zeromq.zap.01 {{ {x}; {y} }}
+        app b[2]: {b} connect a, tcp://127.0.0.1:5555 {{ {z}; {x} }}
+        device d: proxy {{ in {c} bind ipc://d {{ {y} }}; out {a} connect a {{ {x}; {z} }}; monitor connect tcp://127.0.0.1:5555 {{ {x} }} }}
+        device e: queue {{ in {b} connect d.in {{ {x}; {z} }}; out same }}
+        """
+    has = {"draft": True, "capabilities": frozenset({"curve", "gssapi", "norm", "vmci", "wss"})} if everything else {}
+    assert told(text, **has).graph.links
 
 
 def test_replicas_are_one_mistake() -> None:

@@ -15,7 +15,7 @@ from topo.zeromq.security import ZAP
 def nobody_connects(graph: Graph) -> Iterator[Diagnostic]:
     """Nobody in the file connects to what is bound here. That is right where it is for somebody whom the file does not know.
 
-    If it is for nobody, it is a dead end: a PUSH, a REQ and a DEALER wait for a peer, the others drop what they send.
+    If it is for nobody, it is a dead end: a PUSH, a REQ, a DEALER and a PAIR wait for a peer, the others drop what they send.
 
     ```ztopo ZT213
     app jobs: PUSH bind tcp://127.0.0.1:5555, ipc://jobs

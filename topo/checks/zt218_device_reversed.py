@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
-from topo.graph import Graph, ways
-from topo.zeromq.sockets import with_article
+from topo.graph import Graph
+from topo.zeromq.sockets import SOCKETS, with_article
 
 
 @check("ZT218", "a device the other way round", "info")
@@ -32,10 +32,9 @@ def device_reversed(graph: Graph) -> Iterator[Diagnostic]:
     """
     for device in graph.model.devices:
         inward, outward = device.side("in"), device.side("out")
-        if inward is None or outward is None:
+        if inward is None or outward is None or (SOCKETS[inward.type].receives and SOCKETS[outward.type].sends):
             continue
-        through = ways(device)
-        if (outward.id, inward.id) in through and (inward.id, outward.id) not in through:
+        if SOCKETS[outward.type].receives and SOCKETS[inward.type].sends:
             yield Diagnostic(
                 code="ZT218",
                 message=f"messages go through `{device.span.text}` from `out` to `in`",

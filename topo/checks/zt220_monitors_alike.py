@@ -38,6 +38,8 @@ def monitors_alike(graph: Graph) -> Iterator[Diagnostic]:
     first: dict[tuple[str, bytes], Device] = {}
     told: set[str] = set()
     for link in graph.links:
+        if "monitor" not in (link.a.role, link.b.role):
+            continue
         for monitor, reader in ((link.a, link.b), (link.b, link.a)):
             device = graph.device(monitor)
             if device is None or monitor.role != "monitor":

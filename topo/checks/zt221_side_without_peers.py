@@ -15,8 +15,9 @@ from topo.zeromq.sockets import SOCKETS
 def side_without_peers(graph: Graph) -> Iterator[Diagnostic]:
     """Nobody in the file is linked to this side. That is right where it is for somebody whom the file does not know.
 
-    If it is for nobody, nothing comes in here, or nothing that goes out here arrives: a PUSH and a DEALER without peers let
-    messages wait in those before them, others drop them. libzmq's own proxy then takes all of a processor, ztopo's devices none.
+    If it is for nobody, nothing comes in here, or nothing that goes out here arrives: a PUSH, a DEALER and a PAIR without peers
+    let messages wait in those before them, others drop them. libzmq's own proxy then takes all of a processor, ztopo's devices
+    none.
 
     ```ztopo ZT221
     device jobs: streamer {

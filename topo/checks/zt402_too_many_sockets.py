@@ -33,7 +33,7 @@ def too_many_sockets(graph: Graph) -> Iterator[Diagnostic]:
 
     Where it is left out, ztopo gives the processes that it makes as many as they need.
     """
-    limited = [(name, most, span) for name, most, span in _limits(graph) if most is not None]
+    limited = list(_limits(graph))
     if not limited:
         return
     counts = Counter(graph.process(socket) for socket in graph.sockets.values())
@@ -47,9 +47,11 @@ def too_many_sockets(graph: Graph) -> Iterator[Diagnostic]:
             )
 
 
-def _limits(graph: Graph) -> Iterator[tuple[str, int | None, Span]]:
-    """Each process that has a context in the file, by the name that the graph has for it."""
+def _limits(graph: Graph) -> Iterator[tuple[str, int, Span]]:
+    """Each process whose context has a limit in the file, by the name that the graph has for it."""
     for process in graph.model.processes:
-        yield f"process group {process.name}", process.context.max_sockets, process.span
+        if process.context.max_sockets is not None:
+            yield f"process group {process.name}", process.context.max_sockets, process.span
     for app in graph.model.apps:
-        yield "the application" if app.inside else f"app {app.name}", app.context.max_sockets, app.span
+        if app.context.max_sockets is not None:
+            yield "the application" if app.inside else f"app {app.name}", app.context.max_sockets, app.span
