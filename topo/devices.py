@@ -47,6 +47,7 @@ from topo.devcore import (
     read_statistics,
 )
 from topo.devcore import Proxy as Core
+from topo.devcore.closing import Closing
 from topo.devcore.life import Life, Link, News, as_error, shared_memory, teller
 from topo.devcore.listener import Listener, listen
 
@@ -78,7 +79,7 @@ PATIENCE = 5.0
 """Seconds that `stop` waits for the end, unless it is told."""
 LAST_PATIENCE = 1.0
 """Seconds that a process has to end after SIGTERM, and a context beside the time that its sockets linger."""
-NOT_HERE = ("_context", "_life", "_link", "_reserved", "_sockets", "launcher")
+NOT_HERE = ("_context", "_kept", "_life", "_link", "_reserved", "_sockets", "launcher")
 """What of a device stays behind when it crosses to another process."""
 NOTHING_YET = Statistics("stopped", 0, 0, (), SideCounts(Traffic(), Traffic()), SideCounts(Traffic(), Traffic()), CaptureCounts())
 NUMBERS = itertools.count(1)
@@ -222,6 +223,8 @@ class Device:
         self._random_addrs: list[str] = []
         self._sockets: list[Socket] = []
         self._reserved: dict[str, Listener] = {}
+        self._kept: list[tuple[Socket, bytes]] = []
+        """Who listens at a port that is reserved, as what."""
         self._life = Life()
 
     # What it is to do
@@ -233,8 +236,8 @@ class Device:
     def bind_in_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
         """Let the in socket bind a free port at this address, such as `tcp://127.0.0.1`, and return the port.
 
-        Over tcp the port is this device's from now on: peers may connect already, and are served when the device runs. If it is
-        to listen to IPv6 too (`tcp://*` with the option IPV6), the option is set before.
+        Over tcp the port is this device's from now on: peers may connect already, and after a stop as well, and are served when
+        the device runs. If it is to listen to IPv6 too (`tcp://*` with the option IPV6), the option is set before.
         """
         return self._bind_to_random_port("in", addr, min_port, max_port, max_tries)
 
@@ -415,6 +418,7 @@ class Device:
             with _about(side, f"bind_{side}({address!r})"):
                 if address in self._reserved:
                     self._reserved[address].bind(socket, address)
+                    self._kept.append((socket, _last_endpoint(socket)))
                 else:
                     socket.bind(address)
                 self._life.add_bound(side, _real(socket))
@@ -441,9 +445,14 @@ class Device:
         return DeviceError(error.errno or 0, side, f"{side} socket ({', '.join(places) or 'neither bound nor connected'})")
 
     def _close_sockets(self) -> None:
-        for socket in self._sockets:
-            if not socket.closed:
-                socket.close()
+        """Close them, and wait until nobody listens at ports that are kept: who connects from then on waits for the next start."""
+        kept, self._kept = self._kept, []
+        open_ones = [socket for socket in self._sockets if not socket.closed]
+        closings = [Closing(self._context, socket, [e for owner, e in kept if owner is socket]) for socket in open_ones]
+        for socket in open_ones:
+            socket.close()
+        for closing in closings:
+            closing.wait()
 
     # Inside
 
@@ -516,10 +525,14 @@ def _option_name(opt: int) -> str:
         return str(opt)
 
 
+def _last_endpoint(socket: Socket) -> bytes:
+    endpoint: Any = socket.last_endpoint
+    return bytes(endpoint).rstrip(b"\0")
+
+
 def _real(socket: Socket) -> str:
     """The address that was bound; plain where libzmq maps IPv4 into IPv6, so that every socket can connect to it."""
-    endpoint: Any = socket.last_endpoint
-    text = os.fsdecode(endpoint.rstrip(b"\0"))
+    text = os.fsdecode(_last_endpoint(socket))
     head, mapped, rest = text.partition("[::ffff:")
     return head + rest.replace("]", "", 1) if mapped else text
 
@@ -666,6 +679,7 @@ class ProcessDevice(BackgroundDevice):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._sockets = []
+        self._kept = []
 
     # In the application
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from topo.devcore.closing import Closing
 from topo.host import Holder
 from topo.plan import BindPlan, ConnectPlan, OptionPlan, SocketPlan
 from topo.run import claims
@@ -25,8 +26,6 @@ Socket = zmq.Socket[bytes]
 Context = zmq.Context[Any]  # of whatever sockets the application's own context makes
 
 TAKEN = frozenset({zmq.EADDRINUSE})
-CLOSING = 1000
-"""How many milliseconds libzmq may take to give up a port."""
 
 
 class SocketError(Exception):
@@ -76,7 +75,8 @@ class Bindings:
     """What a device has bound: its addresses are free again, and their files removed, once it is closed."""
 
     def __init__(self) -> None:
-        self._bound: list[tuple[Socket, str]] = []
+        self._ports: list[tuple[Socket, bytes]] = []
+        self._names: list[tuple[Socket, str]] = []
         self._files: list[tuple[str, tuple[int, int]]] = []
 
     def bind(self, socket: Socket, plan: SocketPlan) -> tuple[str, ...]:
@@ -87,55 +87,32 @@ class Bindings:
         with _step("bind", id, index, bind.endpoint):
             with claims.claimed(bind.endpoint):
                 socket.bind(_as_zmq_takes_it(bind.endpoint))
-            address = _real(socket.getsockopt(zmq.LAST_ENDPOINT))
+            endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+            assert isinstance(endpoint, bytes)
+            address = _real(endpoint)
             file = claims.identity(address)
             if file is not None:
                 self._files.append((address, file))
-        self._bound.append((socket, address))
+        if parse(address).ported:
+            self._ports.append((socket, endpoint))
+        if address.startswith("inproc://"):
+            self._names.append((socket, address))
         return address
 
     def close(self, sockets: Sequence[Socket], context: Context | None = None) -> None:
         """Close sockets. With a `context`, which goes on after them, wait until libzmq has given up what they had bound."""
-        closings = [Closing(context, socket, self._of(socket)) for socket in sockets if context is not None]
+        closings = []
+        if context is not None:
+            for socket, name in self._names:
+                with suppress(zmq.ZMQError):  # the context has ended, and the name with it
+                    socket.unbind(name)
+            closings = [Closing(context, socket, [e for owner, e in self._ports if owner is socket]) for socket in sockets]
         for socket in sockets:
             socket.close()
         for closing in closings:
             closing.wait()
         for address, file in self._files:
             claims.remove(address, file)
-
-    def _of(self, socket: Socket) -> list[str]:
-        return [address for owner, address in self._bound if owner is socket]
-
-
-class Closing:
-    """A socket that is about to be closed, and what it has bound.
-
-    libzmq closes in a thread of its own, some time after `close` has returned; a monitor tells when a port is free. To unbind
-    before would not do: that closes connections over which messages are still going out.
-    """
-
-    def __init__(self, context: Context, socket: Socket, addresses: list[str]) -> None:
-        self._left = sum(parse(address).ported for address in addresses)
-        self._monitor: Socket | None = None
-        with suppress(zmq.ZMQError):  # the context has ended, or has no socket to spare: then there is no waiting
-            for address in addresses:
-                if address.startswith("inproc://"):
-                    socket.unbind(address)
-            if self._left:
-                name = f"inproc://ztopo-closing-{id(self)}"
-                socket.monitor(name, zmq.EVENT_CLOSED)
-                self._monitor = context.socket(zmq.PAIR)
-                self._monitor.connect(name)
-
-    def wait(self) -> None:
-        """Wait until the ports are free, for a second at most."""
-        if self._monitor is None:
-            return
-        with self._monitor, suppress(zmq.ContextTerminated):
-            while self._left and self._monitor.poll(CLOSING):
-                self._monitor.recv_multipart()
-                self._left -= 1
 
 
 def _as_zmq_takes_it(endpoint: str) -> Any:
@@ -147,9 +124,8 @@ def _as_zmq_takes_it(endpoint: str) -> Any:
     return endpoint
 
 
-def _real(last_endpoint: int | bytes) -> str:
+def _real(last_endpoint: bytes) -> str:
     """The address that was bound: complete where libzmq gives a path from here, and plain where it maps IPv4 into IPv6."""
-    assert isinstance(last_endpoint, bytes)
     text = os.fsdecode(last_endpoint.rstrip(b"\0"))
     head, mapped, rest = text.partition("[::ffff:")
     if mapped:

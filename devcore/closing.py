@@ -1,0 +1,44 @@
+"""When a port that a socket has bound is free: libzmq closes in a thread of its own, some time after `close` has returned.
+
+Until then it goes on to accept connections, and drops them. A monitor tells when it has stopped. To unbind before would not do:
+that closes connections over which messages are still going out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import zmq
+
+__all__ = ["Closing"]
+
+PATIENCE = 5000
+"""How many milliseconds libzmq may take to give up a port."""
+
+
+class Closing:
+    """A socket that is about to be closed, whose context goes on, and the ports that it has bound."""
+
+    def __init__(self, context: zmq.Context[Any], socket: zmq.Socket[Any], endpoints: Iterable[bytes]) -> None:
+        """`endpoints` are those of the ports, as LAST_ENDPOINT has named them."""
+        self._left = Counter(endpoint.rstrip(b"\0") for endpoint in endpoints)
+        self._monitor: zmq.Socket[Any] | None = None
+        if self._left:
+            with suppress(zmq.ZMQError):  # the context has ended, or has no socket to spare: then there is no waiting
+                name = f"inproc://ztopo-closing-{id(self)}"
+                socket.monitor(name, zmq.EVENT_CLOSED)
+                self._monitor = context.socket(zmq.PAIR)
+                self._monitor.connect(name)
+
+    def wait(self) -> None:
+        """Wait until the ports are free, but not for ever."""
+        if self._monitor is None:
+            return
+        with self._monitor, suppress(zmq.ContextTerminated):
+            while self._left.total() > 0 and self._monitor.poll(PATIENCE):
+                _, endpoint = self._monitor.recv_multipart()
+                if endpoint in self._left:  # attempts to connect end in the same way
+                    self._left[endpoint] -= 1
