@@ -113,12 +113,25 @@ def test_only_the_file_that_was_bound_is_removed(tmp_path: Path) -> None:
         (tmp_path / "a").rename(tmp_path / "moved")
         with socket.socket(socket.AF_UNIX) as second:
             second.bind(str(tmp_path / "a"))
-            claims.remove(endpoint, known)
+            claims.remove(endpoint, known, wild=False)
             assert (tmp_path / "a").exists()
             other = claims.identity(endpoint)
             assert other is not None
-            claims.remove(endpoint, other)
+            claims.remove(endpoint, other, wild=False)
             assert not (tmp_path / "a").exists()
+
+
+def test_with_a_wild_address_goes_the_folder_that_was_made_for_it(tmp_path: Path) -> None:
+    made = tmp_path / "tmpabcdef"
+    made.mkdir()
+    endpoint = f"ipc://{made}/socket"
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(made / "socket"))
+    known = claims.identity(endpoint)
+    assert known is not None
+    claims.remove(endpoint, known, wild=True)
+    assert not made.exists()
+    claims.remove(endpoint, known, wild=True)  # libzmq was faster
 
 
 # The runtime folder

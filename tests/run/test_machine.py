@@ -14,8 +14,10 @@ from topo.run.events import (
     Exited,
     Failed,
     Gone,
+    Halted,
     Ready,
     Refused,
+    Resumed,
     Started,
     StarterLost,
     StopAsked,
@@ -30,6 +32,7 @@ from topo.run.machine import (
     Machine,
     Report,
     SayBusy,
+    SayWhy,
     SendSignal,
     StartApp,
     StartHost,
@@ -103,6 +106,27 @@ def test_apps_start_when_everything_is_ready() -> None:
     history = History()
     assert history.running() == [Announce("running"), StartApp("source"), StartApp("sink")]
     assert history.machine.addresses["b.in"] == ("tcp://127.0.0.1:1",)
+
+
+def test_what_is_halted_goes_on_so_that_it_can_end() -> None:
+    history = History()
+    history.running()
+    assert (
+        history.hear(Halted("source", signal.SIGSTOP), Halted("c", signal.SIGSTOP), Halted(HOST, signal.SIGSTOP), Resumed(HOST))
+        == []
+    )
+    assert history.hear(StopAsked("SIGINT")) == [
+        Announce("stopping"),
+        SayWhy("SIGINT"),
+        SendSignal("source", signal.SIGTERM),
+        SendSignal("source", signal.SIGCONT),
+    ]
+    acts = history.hear(Exited("source", 0), Gone("source"))
+    assert [a for a in acts if not isinstance(a, SendSignal) or a.name != "source"] == [
+        StopDevices(HOST, ("a",)),
+        StopDevices("c", ("c",)),
+        SendSignal("c", signal.SIGCONT),
+    ]
 
 
 def test_stops_stage_by_stage_from_the_sources_on() -> None:

@@ -60,13 +60,19 @@ def identity(endpoint: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def remove(endpoint: str, known: tuple[int, int]) -> None:
-    """Remove the file of an ipc endpoint that was bound here, if it is still that file: libzmq leaves it behind."""
+def remove(endpoint: str, known: tuple[int, int], wild: bool) -> None:
+    """Remove the file of an ipc endpoint that was bound here, if it is still that file: libzmq leaves it behind.
+
+    With it goes the folder that libzmq has made for `ipc://*`, which it removes only if it has removed the file itself.
+    """
     path = ipc_path(endpoint)
     assert path is not None
     with suppress(FileNotFoundError), _locked(path.parent):
         if identity(endpoint) == known:
             path.unlink()
+    if wild:
+        with suppress(FileNotFoundError):
+            path.parent.rmdir()
 
 
 def remove_dead(endpoint: str, wild: bool) -> None:

@@ -44,9 +44,11 @@ from topo.run.events import (
     Exited,
     Failed,
     Gone,
+    Halted,
     Phase,
     Ready,
     Refused,
+    Resumed,
     Started,
     StarterLost,
     StopAsked,
@@ -233,6 +235,8 @@ class Machine:
         """How many devices of a process have not ended."""
         self.sent: dict[str, set[int]] = {}
         """The signals that we have sent."""
+        self.halted: set[str] = set()
+        """Those that somebody has stopped with a signal: they hear nothing before they go on."""
         self.stage = -1
         self.waiting_for: list[str] = []
         """Of the stage that is being stopped; those at the end of the list may have ended."""
@@ -278,6 +282,10 @@ class Machine:
                     self._fail(event)
             case Exited(name):
                 self._exited(event, name)
+            case Halted(name):
+                self.halted.add(name)
+            case Resumed(name):
+                self.halted.discard(name)
             case Gone(name):
                 self._move(self._lives(name), name, "gone")
             case StarterLost():
@@ -407,12 +415,19 @@ class Machine:
                 asked.setdefault(self.host_of[name], []).append(name)
         for host, devices in asked.items():
             self.acts.append(StopDevices(host, tuple(devices)))
+            self._let_hear(host)
             self.acts.append(After(self.limits.stop, TimeOver("stop", host, tuple(devices))))
 
     def _stop_app(self, name: str) -> None:
         if self._move(self.apps, name, "stop") and self.apps[name] == Life.STOPPING:
             self._signal(name, signal.SIGTERM)
+            self._let_hear(name)
             self.acts.append(After(self.limits.stop, TimeOver("stop", name)))
+
+    def _let_hear(self, name: str) -> None:
+        """Let one that is halted go on, for it was asked to end."""
+        if name in self.halted:
+            self._signal(name, signal.SIGCONT)
 
     def _is_busy(self) -> bool:
         """Whether somebody of the present stage has not ended."""

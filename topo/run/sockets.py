@@ -77,7 +77,7 @@ class Bindings:
     def __init__(self) -> None:
         self._ports: list[tuple[Socket, bytes]] = []
         self._names: list[tuple[Socket, str]] = []
-        self._files: list[tuple[str, tuple[int, int]]] = []
+        self._files: list[tuple[str, tuple[int, int], bool]] = []
 
     def bind(self, socket: Socket, plan: SocketPlan) -> tuple[str, ...]:
         """Bind everything that the plan wants, and return the real addresses."""
@@ -92,7 +92,7 @@ class Bindings:
             address = _real(endpoint)
             file = claims.identity(address)
             if file is not None:
-                self._files.append((address, file))
+                self._files.append((address, file, bind.endpoint == "ipc://*"))
         if parse(address).ported:
             self._ports.append((socket, endpoint))
         if address.startswith("inproc://"):
@@ -111,8 +111,8 @@ class Bindings:
             socket.close()
         for closing in closings:
             closing.wait()
-        for address, file in self._files:
-            claims.remove(address, file)
+        for address, file, wild in self._files:
+            claims.remove(address, file, wild)
 
 
 def _as_zmq_takes_it(endpoint: str) -> Any:
