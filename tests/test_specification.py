@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from topo import drafts, values
+from topo import drafts, resolve, values
 from topo.compile import LARGEST_FILE, Compilation, compile
 from topo.diagnostic import counted
 from topo.render import Style, findings_concise, model_ztopo
@@ -166,6 +166,11 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"{expression.LONGEST}",
         f"{drafts.MOST_REPLICAS:,}",
         f"{drafts.MOST_IN_ALL:,}",
+        f"{resolve.MOST_LINKS:,}",
+        f"{drafts.MOST_CONTENT // 1024**2} MiB",
+        f"{drafts.MOST_SETS}",
+        f"{values.LONGEST_CHAIN}",
+        f"{values.LARGEST_VALUE // 1024} KiB",
         f"{drafts.MOST_LEVELS}",
         f"{values.LARGEST_VALUE // 1024} KiB",
     ]

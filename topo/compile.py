@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from errno import EISDIR
 from pathlib import Path
 
 import msgspec
@@ -95,7 +96,7 @@ def compile_tree(
     watch: Watch = unwatched,
 ) -> Compilation:
     """The same from a tree, for whoever has made one without a text."""
-    modules = Modules(reader or read)
+    modules = Modules(reader or _read_module)
     with collector.paused():
         with watch("resolve, and read the modules"):
             model, named = resolve(file, params, modules)
@@ -146,6 +147,13 @@ def read(path: Path, name: str | None = None) -> Source | Diagnostic:
     with path.open("rb") as stream:
         data = stream.read(LARGEST_FILE + 1)
     return text_of(data, shown, path.resolve())
+
+
+def _read_module(path: Path, name: str) -> Source | Diagnostic:
+    """The text of a module, which is a file: nobody waits for a pipe that a text names."""
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError(EISDIR, "it is a folder or a device")
+    return read(path, name)
 
 
 def text_of(data: bytes, name: str, path: Path | None) -> Source | Diagnostic:

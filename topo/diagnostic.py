@@ -35,6 +35,8 @@ __all__ = [
 
 MANY = 50
 """So many names are all compared with one that is not known."""
+LONGEST_NAME = 200
+"""What is longer is no name with a slip in it."""
 MOST_ALIKE = 200
 """So many of more names are looked at, those of nearly the same length."""
 
@@ -124,7 +126,7 @@ def finding(code: str, title: str, *levels: Severity) -> Callable[[Callable[P, T
 
 def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """The nearest right names: one, two, or none."""
-    return _nearest(name, tuple(known))
+    return _nearest(name, tuple(known)) if len(name) <= LONGEST_NAME else ()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -49,6 +49,10 @@ MOST_REPLICAS = 10_000
 """The most replicas of one declaration."""
 MOST_IN_ALL = 100_000
 """The most replicas, uses of modules, and declarations in these, all together."""
+MOST_CONTENT = 256 * 1024**2
+"""The most that all values and endpoints may take, in bytes: each a hundred and its length. Replicas, lists and params multiply them."""
+MOST_SETS = 100
+"""The most sets of options of one socket, each counted as often as it is used in others."""
 MOST_LEVELS = 16
 """How many modules may use each other in a row."""
 
@@ -97,7 +101,14 @@ class Draft(msgspec.Struct, eq=False):
     devices: dict[str, list[Draft]] = {}
     """The devices that are part of an app."""
     sockets: list[SocketDraft] = []
+    named: dict[str, list[SocketDraft]] = {}
+    """The sockets by the names that they are declared with."""
     broken: bool = False
+
+    def add(self, socket: SocketDraft) -> None:
+        """Have one more socket."""
+        self.sockets.append(socket)
+        self.named.setdefault(socket.base, []).append(socket)
 
 
 @dataclass(slots=True)
@@ -126,6 +137,8 @@ class Drafts:
         self.processes: list[Process] = []
         self.made = 0
         self._folders: dict[Source, Path] = {}
+        self.content = 0
+        self.full = False
         self._places: set[tuple[str, int, int, str]] = set()
         self._modules = modules
         path = file.source.path
@@ -239,7 +252,9 @@ class Drafts:
                 )
             )
             return []
-        for replica, own in self._replicas(scope, f"{prefix}{statement.name.text}", statement.bracket, numbers):
+        for replica, own in self._replicas(
+            scope, f"{prefix}{statement.name.text}", statement.bracket, numbers, statement.name.span
+        ):
             if group is not None and group.replica is not None:
                 replica = replace(group.replica, base=f"{prefix}{statement.name.text}")
             name = _named(f"{prefix}{statement.name.text}", replica)
@@ -252,10 +267,17 @@ class Drafts:
             drafts.append(draft)
         return drafts
 
-    def _replicas(self, scope: Scope, base: str, bracket: Bracket, numbers: Numbers) -> Iterator[tuple[Replica | None, Numbers]]:
+    def _replicas(
+        self, scope: Scope, base: str, bracket: Bracket, numbers: Numbers, name: Span
+    ) -> Iterator[tuple[Replica | None, Numbers]]:
         """What a declaration stands for: each replica, and the numbers that its expressions may use."""
         if bracket is None:
-            self.made += bool(scope.prefix)
+            self.made += bool(scope.prefix or numbers)
+            if numbers and self.made > MOST_IN_ALL:
+                if not self.full:
+                    self.say(mistakes.bad_replica(name, f"more than {MOST_IN_ALL:,} replicas, and what these declare, in all"))
+                self.full = True
+                return
             yield None, {}
             return
         if isinstance(bracket, tree.Numbered):
@@ -274,6 +296,8 @@ class Drafts:
             count = 1
         self.made += count
         for index in range(count):
+            if self.content > MOST_CONTENT:
+                return  # which has been said
             yield Replica(base, index, count), {"index": index, ANY: 0, **({variable: index} if variable else {})}
 
     def _counted(self, draft: Draft, bracket: Bracket, why: str) -> None:
@@ -305,7 +329,7 @@ class Drafts:
         for item in statement.block.items:
             if not isinstance(item, tree.Device | tree.Context):
                 self.say(mistakes.cannot_stand_here(item.span, "only devices and a context stand in a process"))
-        for replica, numbers in self._replicas(scope, f"{scope.prefix}{name}", statement.bracket, {}):
+        for replica, numbers in self._replicas(scope, f"{scope.prefix}{name}", statement.bracket, {}, statement.name.span):
             if replica is not None and replica.count is None and statement.bracket is not None:
                 self.say(mistakes.bad_replica(statement.bracket.span, "ztopo runs a process, so it has a number of replicas"))
             context = self._context(scope, statement.block.items, numbers)
@@ -356,7 +380,9 @@ class Drafts:
         file = self._module(scope, statement)
         if file is None:
             return  # its name stands for nothing, and nothing is said of what refers to it
-        for replica, numbers in self._replicas(scope, f"{scope.prefix}{statement.name.text}", statement.bracket, {}):
+        name_span = statement.name.span
+        uncounted = sum(not isinstance(s, tree.Device | tree.App | tree.Process | tree.Use) for s in file.statements)
+        for replica, numbers in self._replicas(scope, f"{scope.prefix}{statement.name.text}", statement.bracket, {}, name_span):
             if replica is not None and replica.count is None and statement.bracket is not None:
                 self.say(mistakes.bad_replica(statement.bracket.span, "a module has a number of replicas, not any"))
             if self.made > MOST_IN_ALL:
@@ -368,7 +394,7 @@ class Drafts:
             inner = self._scope(
                 file, params, f"{name}.", replica, (*scope.using, *((path,) if path else ())), statement.name.span
             )
-            self.made += 1
+            self.made += 1 + uncounted
             self._topology_name(file)
             self._declare_all(inner)
             yield inner
@@ -563,7 +589,7 @@ class Drafts:
 
     def _app_socket(self, draft: Draft, socket: tree.Socket, only: str, numbers: Numbers) -> None:
         options = self._only_options(draft, socket.block)
-        for replica, own in self._replicas(draft.scope, socket.name.text, socket.bracket, numbers):
+        for replica, own in self._replicas(draft.scope, socket.name.text, socket.bracket, numbers, socket.name.span):
             if replica is not None and replica.count is None:
                 self._broken(draft, mistakes.bad_replica(socket.span, "a socket has a number of replicas, not any", None))
             id = only or _named(f"{draft.component.name}.{socket.name.text}", replica)
@@ -668,7 +694,7 @@ class Drafts:
             binds=tuple(self._binds(draft, spec, numbers)) if spec.clauses else (),
             options=tuple(self._options(draft, options, numbers)) if options else (),
         )
-        draft.sockets.append(SocketDraft(socket, spec, name.text, replica, numbers))
+        draft.add(SocketDraft(socket, spec, name.text, replica, numbers))
 
     def _passes_for(self, draft: Draft, program: tree.Name, kind: str, role: Role) -> None:
         """`DEALER as REQ`: the program of an app does by hand what a REQ does."""
@@ -700,7 +726,7 @@ class Drafts:
     def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> list[Endpoint]:
         """The endpoints that are written, with params inserted and relative paths made absolute; more than one for a list."""
         if isinstance(place, tree.EndpointText) and "${" not in place.text:  # nearly all are
-            return [self._endpoint(place, place.text)]
+            return [self._endpoint(place, place.text)] if self._has_room(draft, len(place.text), place.span) else []
         if isinstance(place, tree.Reference | tree.Ends):
             notes = ("to talk to another socket, connect to it; a param is inserted as ${name}",)
             self._broken(draft, mistakes.cannot_stand_here(place.span, f"an endpoint stands behind `{verb}`", notes))
@@ -714,7 +740,7 @@ class Drafts:
         for one in given.items if given.kind == "list" else (given,):
             if one.kind != "text":
                 self._broken(draft, mistakes.bad_param_value(place.span, f"`{one.shown}` is not an endpoint"))
-            else:
+            elif self._has_room(draft, len(one.shown), place.span):
                 found.append(self._endpoint(place, one.shown))
         return found
 
@@ -731,20 +757,26 @@ class Drafts:
 
     def _options(self, draft: Draft, items: Sequence[tree.Option | tree.With], numbers: Numbers) -> list[Option]:
         found: list[Option] = []
+        left = [MOST_SETS]
         for item in items:
             if isinstance(item, tree.Option):
                 found.extend(self._option(draft, item, numbers))
                 continue
             own = {other.name.text for other in items if isinstance(other, tree.Option)}
-            for option in self._of_set(draft, item, ()):
+            for option in self._of_set(draft, item, (), left):
                 row = OPTIONS.get(option.name.text)
                 if option.name.text not in own or (row is not None and row.many):
                     found.extend(self._option(draft, option, numbers))
         return found
 
-    def _of_set(self, draft: Draft, item: tree.With, within: tuple[str, ...]) -> Iterator[tree.Option]:
-        """The options of a named set, and of the sets that it is made with."""
+    def _of_set(self, draft: Draft, item: tree.With, within: tuple[str, ...], left: list[int]) -> Iterator[tree.Option]:
+        """The options of a named set, and of the sets that it is made with: as many sets as are `left`."""
         name = item.name.text
+        left[0] -= 1
+        if left[0] < 0:
+            message = f"with the set of options `{name}` it is more than {MOST_SETS}, each counted as often as it is used"
+            self._broken(draft, mistakes.cannot_stand_here(item.span, message))
+            return
         found = draft.scope.option_sets.get(name)
         if found is None:
             known = draft.scope.option_sets
@@ -756,7 +788,7 @@ class Drafts:
                 if isinstance(inner, tree.Option):
                     yield inner
                 elif isinstance(inner, tree.With):
-                    yield from self._of_set(draft, inner, (*within, name))
+                    yield from self._of_set(draft, inner, (*within, name), left)
 
     def _option(self, draft: Draft, item: tree.Option, numbers: Numbers) -> Iterator[Option]:
         values: list[Value] = []
@@ -767,8 +799,20 @@ class Drafts:
                 values.extend(_value(item.name.text, node, one) for one in (given.items if given.kind == "list" else (given,)))
             except Mistake:
                 draft.broken = wrong = True
-        if not wrong:
+        size = sum(len(v.value) if isinstance(v.value, bytes) else 0 for v in values)
+        if not wrong and self._has_room(draft, size, item.name.span, len(values)):
             yield Option(item.name.text, tuple(values), item.name.span)
+
+    def _has_room(self, draft: Draft, size: int, span: Span, count: int = 1) -> bool:
+        """Whether there is room for some more values of a size; if not, it is said once."""
+        if self.content > MOST_CONTENT:
+            draft.broken = True
+            return False
+        self.content += count * 100 + size
+        if self.content > MOST_CONTENT:
+            message = f"all values and endpoints, in all replicas, take more than {MOST_CONTENT // 1024**2} MiB"
+            self._broken(draft, mistakes.bad_replica(span, message))
+        return True
 
 
 def _declared(name: tree.Name, bracket: Bracket) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any, NoReturn
 
 from msgspec.structs import replace
@@ -28,6 +29,8 @@ MOST_LINKS = 200_000
 """The most links by name in a topology: every replica to every replica is soon very many."""
 MANY = 100
 """For so many names that nothing has it is said which are nearly right."""
+MOST_NAMES = 1000
+"""So many sockets of one app are looked at for one that may be meant."""
 NEAREST = {"inproc": 0, "ipc": 1, "tcp": 2}
 """Which of several endpoints of a socket is taken first, where both ends can reach it."""
 
@@ -86,6 +89,9 @@ class _Names:
             if isinstance(place, tree.Ends):
                 yield Connect(place.span, None, *self._ends(draft, place))
                 continue
+            if self.links > MOST_LINKS:
+                draft.broken = True  # that there are too many has been said
+                return
             try:
                 outer = self._reference(draft, sketch, place)
                 if outer is not None:
@@ -154,8 +160,6 @@ class _Names:
 
     def _targets(self, draft: Draft, outer: Outer) -> tuple[tuple[Target, ...], tuple[str, ...]]:
         """What a reference leads to, and those of the sockets that it names that bind nothing."""
-        if self.links > MOST_LINKS:
-            self._fail(mistakes.bad_replica(outer.reference.span, f"more than {MOST_LINKS:,} links in all"))
         components, rest = self._components(draft, outer)
         targets, unbound = [], []
         for other in components:
@@ -169,7 +173,9 @@ class _Names:
                     targets.append(Target(found.socket.id, bind.index))
                 else:
                     unbound.append(found.socket.id)
-        self.links += len(targets)
+        self.links += len(targets) or 1
+        if self.links > MOST_LINKS:
+            self._fail(mistakes.bad_replica(outer.reference.span, f"more than {MOST_LINKS:,} links in all"))
         return tuple(targets), tuple(unbound)
 
     def _components(self, draft: Draft, outer: Outer) -> tuple[list[Draft], tuple[tree.Part, ...]]:
@@ -183,16 +189,15 @@ class _Names:
                 if not rest:
                     message = f"`{outer.reference.span.text}` is a module, not a socket"
                     declared = outer.scope.declared[outer.reference.parts[0].name.text]
-                    self._fail(mistakes.several_sockets(outer.reference.span, "", message, tuple(things[0].named), declared))
+                    self._fail(
+                        mistakes.several_sockets(
+                            outer.reference.span, "", message, tuple(islice(things[0].named, MOST_NAMES)), declared
+                        )
+                    )
                 part, rest = rest[0], rest[1:]
                 things = [t for scope in things for t in self._in_scope(scope, part, outer)]
             drafts = things
-        if (
-            drafts
-            and rest
-            and rest[0].name.text in drafts[0].devices
-            and not any(s.base == rest[0].name.text for s in drafts[0].sockets)
-        ):
+        if drafts and rest and rest[0].name.text in drafts[0].devices and rest[0].name.text not in drafts[0].named:
             part, rest = rest[0], rest[1:]
             drafts = [
                 d for app in drafts for d in self._choose(app.devices[part.name.text], part, outer, app.statement.name.span)
@@ -215,12 +220,10 @@ class _Names:
         return self._choose(scope.named[name], part, outer, scope.declared[name])
 
     def _choose(self, things: list[Any], part: tree.Part, outer: Outer, declared: Span) -> list[Any]:
-        return things if part.bracket is None else self._chosen(things, part, outer, declared)
+        return things if part.bracket is None else self._chosen(things, part, part.bracket, outer, declared)
 
-    def _chosen(self, things: list[Any], part: tree.Part, outer: Outer, declared: Span) -> list[Any]:
-        """Those of several replicas, which come in the order of their numbers, that a bracket names."""
-        bracket = part.bracket
-        assert bracket is not None
+    def _chosen(self, things: list[Any], part: tree.Part, bracket: tree.Bracket, outer: Outer, declared: Span) -> list[Any]:
+        """Those that a bracket names of several replicas, which mostly stand in their order."""
         first: Replica | None = things[0].replica if things else None
         count = first.count if first else None
         if first is None:
@@ -249,16 +252,12 @@ class _Names:
 
     def _sockets(self, other: Draft, outer: Outer, rest: tuple[tree.Part, ...]) -> tuple[list[SocketDraft], str]:
         """The sockets that the rest of a reference names in a device or app, and the transport if it ends with one."""
-        named = [s for s in other.sockets if rest and s.base == rest[0].name.text]
+        named = other.named.get(rest[0].name.text, []) if rest else []
         declared = other.statement.name.span
         if named:
             part, rest = rest[0], rest[1:]
-            sockets = named if part.bracket is None else self._chosen(named, part, outer, declared)
-        elif (
-            isinstance(other.component, App)
-            and len({s.base for s in other.sockets}) == 1
-            and (not rest or rest[0].name.text in TRANSPORTS)
-        ):
+            sockets = self._choose(named, part, outer, declared)
+        elif isinstance(other.component, App) and len(other.named) == 1 and (not rest or rest[0].name.text in TRANSPORTS):
             sockets = other.sockets
         else:
             self._no_socket(other, outer.reference, rest, declared)
@@ -275,7 +274,7 @@ class _Names:
         if (other.broken and not other.sockets) or self.drafts.touched(other.statement.span):
             raise Mistake  # what is wrong there has been said
         what = other.statement.name.text
-        names = tuple(dict.fromkeys([*(s.base for s in other.sockets), *other.devices]))
+        names = tuple(islice(chain(other.named, other.devices), MOST_NAMES))
         if rest:
             message = f"`{what}` has no socket `{rest[0].name.text}`"
             self._fail(mistakes.several_sockets(rest[0].span, rest[0].name.text, message, names, declared))

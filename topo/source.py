@@ -35,7 +35,7 @@ class Source:
     place in it may say many.
     """
 
-    __slots__ = ("_starts", "name", "path", "program", "text")
+    __slots__ = ("_line", "_starts", "name", "path", "program", "text")
 
     def __init__(self, text: str, name: str = "<text>", path: Path | None = None, *, program: bool = False) -> None:
         self.program = program
@@ -43,6 +43,7 @@ class Source:
         self.name = name
         self.path = path
         self._starts: list[int] | None = None
+        self._line = (0, "")  # the last one that was asked for: a long line may have thousands of findings
 
     def __repr__(self) -> str:
         return f"Source({self.name!r}, {len(self.text)} characters)"
@@ -77,10 +78,15 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of a line (the first is 1), without its end."""
+        at_hand, line = self._line
+        if at_hand == number:
+            return line
         starts = self.starts
         start = starts[number - 1]
         end = starts[number] if number < len(starts) else len(self.text)
-        return self.text[start:end].rstrip("\r\n")
+        line = self.text[start:end].rstrip("\r\n")
+        self._line = (number, line)
+        return line
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):

@@ -54,10 +54,12 @@ ALIKE = {
     "time": "duration",
 }
 NUMBER = re.compile(r"(-?\d+(?:_\d+)*)([A-Za-z]*)", re.ASCII)
-FRACTION = re.compile(r"(-?\d+)\.(\d{1,3})([A-Za-z]+)", re.ASCII)
+FRACTION = re.compile(r"(-?\d{1,30})\.(\d{1,3})([A-Za-z]+)", re.ASCII)
 PIECES = re.compile(r"\$\$\{|\$\{([^}\n]*)\}|\\(x[0-9A-Fa-f]{2}|.)|[^\\$]+|\$")
 ESCAPES = {"\\": b"\\", '"': b'"', "n": b"\n", "t": b"\t"}
 LARGEST = 2**63 - 1
+LONGEST_NUMBER = 30
+"""How many characters a number is worked out with; what is longer is too large in any case."""
 LONGEST_CHAIN = 50
 """How many params may depend on one another in a row."""
 LARGEST_VALUE = 64 * 1024
@@ -110,7 +112,7 @@ def number(text: str) -> Given | str:
     if match is None:
         return _nearest(text)
     digits, unit = match.groups()
-    if len(digits) > 30:
+    if len(digits) > LONGEST_NUMBER:
         return ""
     value = int(digits)
     kind: GivenKind
@@ -127,7 +129,7 @@ def number(text: str) -> Given | str:
 
 def _bad_number(span: Span, text: str, right: str) -> Diagnostic:
     match = NUMBER.fullmatch(text)
-    if match is not None and match[2] in THOUSANDS:
+    if match is not None and match[2] in THOUSANDS and len(match[1]) <= LONGEST_NUMBER:
         number, byte_unit = match[1], {"k": "KiB", "K": "KiB", "M": "MiB", "G": "GiB"}[match[2]]
         notes = (f"a number is written out, `{int(number) * THOUSANDS[match[2]]}`; a size is `{number}{byte_unit}`",)
         return bad_number(span, f"`{text}` could be a number or a size", notes=notes)
@@ -332,6 +334,8 @@ class Values:
         """What stands in a file, without the end of its last line. The path is relative to the file that names it."""
         path = node.span.source.folder / self.text(node.path, numbers).decode("utf-8", "surrogateescape")
         try:
+            if path.exists() and not path.is_file():
+                self._fail(mistakes.unreadable_value(node.path.span, str(path), "is none: it is a folder or a device"))
             with path.open("rb") as stream:
                 content = stream.read(LARGEST_VALUE + 1)
         except (OSError, ValueError) as error:

@@ -31,6 +31,7 @@ def guided(name: str, seconds: int) -> None:
     for number, seed in enumerate(TARGETS[name].seeds):
         (kept / f"seed-{number}").write_bytes(seed)
     options = [str(CORPUS / name), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=1200", "-rss_limit_mb=0"]
+    options += [f"-artifact_prefix={FOUND}/", "-report_slow_units=1000"]
     options += ["-print_final_stats=1", "-verbosity=1"]
     subprocess.run([sys.executable, "-m", "tests.fuzz.guided", name, str(kept), str(FOUND), *options], check=True)
 

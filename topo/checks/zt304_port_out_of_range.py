@@ -52,6 +52,11 @@ def port_out_of_range(graph: Graph) -> Iterator[Diagnostic]:
 def _fix(address: Address, span: Span) -> Fix | None:
     digits = address.port.replace("_", "")
     at = span.narrow(address.port)
-    if digits == address.port or at.text != address.port or not digits.isdigit() or not 1 <= int(digits[:6]) <= 65535:
+    if (
+        digits == address.port
+        or at.text != address.port
+        or not (digits.isascii() and digits.isdigit())
+        or not 1 <= int(digits[:6]) <= 65535
+    ):
         return None
     return Fix(f"write `{digits}`", (Edit(at, digits),), safe=True)

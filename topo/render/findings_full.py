@@ -15,9 +15,11 @@ is too long for the terminal is cut to a window that shows its labels.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain, islice
 from typing import NamedTuple
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label
@@ -89,9 +91,9 @@ class Mark(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line laid out: what to show, and at which cell each character starts (one more for the end)."""
+    """A line laid out: what to show of each character, and at which cell it starts (one more for the end)."""
 
-    text: str
+    shown: list[str]
     cells: list[int]
 
 
@@ -128,7 +130,7 @@ def _lay_out(line: str) -> Line:
         shown.append(text)
         at += width(text)
         cells.append(at)
-    return Line("".join(shown), cells)
+    return Line(shown, cells)
 
 
 def _marks(source: Source, label: Label, *, primary: bool) -> Iterator[tuple[int, Mark]]:
@@ -157,7 +159,7 @@ def _window(line: Line, marks: list[Mark], gutter: int, style: Style) -> tuple[s
     room = max(20, style.width - gutter - 3)
     total = max(line.cells[-1], *(m.end for m in marks), 0)  # a mark may stand behind the end of the line
     if total <= room:
-        return line.text, marks
+        return "".join(line.shown), marks
     dots = len(style.ellipsis)
     wanted = next((m for m in marks if m.primary), marks[0] if marks else Mark(0, 0, "", False))
     first = min((m.start for m in marks), default=0)
@@ -174,9 +176,10 @@ def _window(line: Line, marks: list[Mark], gutter: int, style: Style) -> tuple[s
 
 def _cells(line: Line, left: int, right: int) -> str:
     """What stands between two cells; half of a wide character becomes a blank."""
+    first = max(0, bisect_right(line.cells, left) - 1)
     found = []
-    at = 0
-    for character in line.text:
+    at = line.cells[first]
+    for character in chain.from_iterable(line.shown[first : bisect_left(line.cells, right)]):
         wide = width(character)
         if at >= left and at + wide <= right:
             found.append(character)
@@ -270,23 +273,27 @@ def _fix(fix: Fix, gutter: int, style: Style) -> Iterator[str]:
         by_source[edit.span.source].append(edit)
     for source, edits in by_source.items():
         for first, last, old, new in _changes(source, edits):
-            changed = _first_difference(old, new)
+            changed = _first_difference(old, new, edits)
             for number, line in zip(range(first, last + 1), old, strict=True):
                 yield _changed(number, "-", line, changed, "red", gutter, style)
             for number, line in enumerate(new, first):
                 yield _changed(number, "+", line, changed, "green", gutter, style)
 
 
-def _first_difference(old: list[str], new: list[str]) -> int:
+def _first_difference(old: list[str], new: list[str], edits: list[Edit]) -> int:
     """The first column in which two lines differ, if each is only one."""
     if len(old) != 1 or len(new) != 1:
         return 0
-    pairs = enumerate(zip(old[0], new[0], strict=False))
+    start = min(edit.span.start for edit in edits) - edits[0].span.source.starts[edits[0].span.position.line - 1]
+    pairs = enumerate(zip(islice(old[0], start, None), islice(new[0], start, None), strict=False), start)
     return next((n for n, (a, b) in pairs if a != b), min(len(old[0]), len(new[0])))
 
 
 def _changed(number: int, sign: str, line: str, changed: int, color: str, gutter: int, style: Style) -> str:
-    laid_out = _lay_out(line)
+    most = 2 * max(40, style.width)  # so many characters fill the line to the left and to the right of the change
+    if changed > most:
+        line, changed = line[changed - most :], most
+    laid_out = _lay_out(line[: changed + most])
     at = laid_out.cells[min(changed, len(line))]
     text = _window(laid_out, [Mark(at, min(at + 10, laid_out.cells[-1]), "", True)], gutter, style)[0]
     return style.paint(f"{number:>{gutter}} ", "blue") + style.paint(f"{sign} {text}".rstrip(), color)
@@ -307,7 +314,8 @@ def _changes(source: Source, edits: list[Edit]) -> Iterator[tuple[int, int, list
         for number, edit in enumerate(group):
             text += edit.text
             text += source.text[edit.span.end : group[number + 1].span.start] if number + 1 < len(group) else ""
-        text += source.text[group[-1].span.end :].split("\n", 1)[0].rstrip("\r")
+        end = group[-1].span.end
+        text += source.text[end : end + len(source.line(last)) + 1].split("\n", 1)[0].rstrip("\r")
         new = text.split("\n")
         while old and new and old[-1] == new[-1]:  # a line put in before another: that other one does not change
             last -= 1
