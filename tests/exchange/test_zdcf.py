@@ -95,6 +95,14 @@ def test_all_mistakes_are_said(socket: str, said: list[str]) -> None:
     assert [line.partition(": error[ZT050]: ")[2] for line in lines] == said
 
 
+def test_a_wrong_socket_of_a_device_is_said_and_nothing_else() -> None:
+    sockets = '{"frontend": {"type": "ruoter"}, "backend": {}}'
+    devices = f'{{"d": {{"type": "zmq_queue", "sockets": {sockets}}}}}'
+    found, said = imported(f'{{"version": 1, "apps": {{"a": {{"devices": {devices}}}}}}}')
+    assert found is None
+    assert [line.partition(": ")[2] for line in said if "error" in line] == ["error[ZT050]: there is no socket type `ruoter`"]
+
+
 def test_nothing_is_the_empty_topology() -> None:
     assert imported("{}") == imported("") == ("ztopo 1\n", [])
 

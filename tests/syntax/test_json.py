@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import topo
 from tests.models import assert_same
-from tests.render.test_model import DIFFERENT, compiled, of_files
+from tests.render.test_model import DIFFERENT, compiled, of_files, shape
 from tests.strategies import Files, modular_files, right_texts
 from topo.compile import Compilation, compile, read
 from topo.diagnostic import Diagnostic, counted
@@ -158,6 +158,35 @@ def test_a_place_is_passed_over(place: str) -> None:
 def test_a_relative_path_starts_from_the_document() -> None:
     (device,) = from_json(SMALL).model.devices
     assert device.sockets[0].binds[1].endpoint.text == f"ipc://{ROOT}/broker"
+
+
+UNLIKE = {
+    "structure": '{"name": "a[0]", "sockets": [{"name": "w", "type": "REP", "binds": [{"endpoint": "tcp://*:1"}]}]}, {"name": "a[1]", "run": "x"}',
+    "types": '{"name": "a[0]", "sockets": [{"name": "w", "type": "REP", "binds": [{"endpoint": "tcp://*:1"}]}]}, '
+    '{"name": "a[1]", "sockets": [{"name": "w", "type": "SUB", "binds": [{"endpoint": "tcp://*:2"}]}]}',
+    "sockets of one app": '{"name": "a", "sockets": [{"name": "w[0]", "type": "REP", "binds": [{"endpoint": "tcp://*:1"}]}, '
+    '{"name": "w[1]", "type": "PUB", "binds": [{"endpoint": "ipc:///x"}, {"endpoint": "tcp://*:3"}]}]}, '
+    '{"name": "b", "sockets": [{"name": "b", "type": "REQ", "connects": [{"to": [{"socket": "a.w[0]"}]}]}]}',
+    "durations": '{"name": "a[0]", "sockets": [{"name": "w", "type": "REP", "options": [{"name": "linger", "values": [{"kind": "duration", "value": 5}]}]}]}, '
+    '{"name": "a[1]", "sockets": [{"name": "w", "type": "REP", "options": [{"name": "linger", "values": [{"kind": "duration", "value": 7}]}]}]}',
+    "docs": '{"name": "a[0]", "doc": "One."}, {"name": "a[1]", "doc": "Two."}',
+    "second of two binds": '{"name": "a", "sockets": [{"name": "w", "type": "REP", "binds": [{"endpoint": "tcp://*:1"}, {"endpoint": "tcp://*:2"}]}]}, '
+    '{"name": "b", "sockets": [{"name": "b", "type": "REQ", "connects": [{"to": [{"socket": "a", "bind": 1}]}]}]}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_what_no_declaration_can_stand_for_is_written_apart(name: str) -> None:
+    """In JSON replicas may have nothing in common; the text means the same all the same."""
+    compilation = from_json(APP % UNLIKE[name])
+    assert not [d for d in compilation.diagnostics if d.code < "ZT2"], compilation.diagnostics
+    text = model_ztopo.render(compilation.graph, Style())
+    again = compile(Source(text, "x.ztopo", ROOT / "x.ztopo"))
+    assert not again.model.doubtful, f"{text}\n{again.diagnostics}"
+    if name != "second of two binds":
+        assert shape(again.model)[1:] == shape(compilation.model)[1:], text
+    links = [[(link.a.type, link.b.type, link.endpoint) for link in c.graph.links] for c in (again, compilation)]
+    assert links[0] == links[1], text
 
 
 # What is wrong

@@ -1,22 +1,22 @@
 """What everything is called in a text of one file, and how a text refers to it.
 
 Names of the file itself stay. What comes from a module is called after its path, `dc[0].broker` becomes `dc-0-broker`, and
-what is to be written `apart` has a declaration for each replica: `feed[1]` becomes `feed-1`. A socket has up to two numbers:
-that of its app or device, and its own or that of the device in the app that it belongs to.
+what is to be written `apart` has a declaration for each replica: `feed[1]` becomes `feed-1`; `unlike` says what must be. A socket
+has up to two numbers: that of its app or device, and its own or that of the device in the app that it belongs to.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from topo.model import App, Component, Device, Model, Process, Replica, Socket
+from topo.model import App, Component, Context, Device, Model, Process, Replica, Socket
 from topo.spelling import Inexpressible, Point, fit
 
-__all__ = ["NAME", "Names", "Spot", "base"]
+__all__ = ["NAME", "Names", "Spot", "base", "unlike"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*", re.ASCII)
 ONE = -1
@@ -258,3 +258,82 @@ def _flat(keys: Sequence[str]) -> dict[str, str]:
         found[key] = name
         taken.add(name)
     return found
+
+
+# Which replicas are alike: those of a text are, for they come from one, and in JSON each may be anything
+
+
+class _One(NamedTuple):
+    """One of what a declaration stands for: what it stands in, what is written apart if those in that differ, or if others do."""
+
+    home: str
+    inner: str
+    outer: str
+    form: Any
+
+
+def unlike(model: Model, names: Names) -> set[str]:
+    """What is to be written apart, since its replicas have more than numbers that differ."""
+    found: set[str] = set()
+    for several in _declared(model, names).values():
+        if all(one.form == several[0].form for one in several):
+            continue
+        forms: dict[str, list[Any]] = defaultdict(list)
+        for one in several:
+            forms[one.home].append(one.form)
+        within = {one.inner for one in several if any(form != one.form for form in forms[one.home])}
+        found |= within or {one.outer for one in several}
+    return found
+
+
+def _declared(model: Model, names: Names) -> dict[tuple[str, ...], list[_One]]:
+    """What each declaration stands for."""
+    found: dict[tuple[str, ...], list[_One]] = defaultdict(list)
+    things: dict[str, Component | Process] = {thing.name: thing for thing in (*model.processes, *model.components)}
+    parts: dict[str, list[Device]] = defaultdict(list)
+    for device in model.devices:
+        parts[device.home].append(device)
+    for process in model.processes:
+        form = (_context(process.context), [names.name(device) for device in parts[process.name]])
+        found[names.name(process),].append(_One("", names.key(process), names.key(process), form))
+    for component in model.components:
+        key = names.key(component)
+        if isinstance(component, App):
+            found[names.name(component),].append(_One("", key, key, _app(component, parts[component.name], names)))
+            for socket in component.sockets:
+                found[names.name(component), "", names.socket(component, socket)].append(
+                    _One(component.name, names.socket_key(component, socket), key, _socket(socket))
+                )
+        elif component.placement == "app":
+            home = things[component.home]
+            found[names.name(home), names.name(component)].append(_One(home.name, key, names.key(home), _device(component)))
+        else:
+            found[names.name(component),].append(_One("", key, key, _device(component)))
+    return found
+
+
+def _app(app: App, parts: Iterable[Device], names: Names) -> Any:
+    sockets = dict.fromkeys((names.socket(app, s), names.own_number(app, s) == ONE) for s in app.sockets)
+    devices = dict.fromkeys((names.name(part), names.number(part) == ONE) for part in parts)
+    run = app.folder if app.run is not None else None
+    return run, app.inside, app.doc, _context(app.context), [s.name for s in app.sockets[:1]], list(sockets), list(devices)
+
+
+def _device(device: Device) -> Any:
+    return device.kind, device.placement, device.swap is None, device.doc, [(s.name, _socket(s)) for s in device.sockets]
+
+
+def _context(context: Context) -> list[bool]:
+    return [getattr(context, name) is None for name in context.__struct_fields__]
+
+
+def _socket(socket: Socket) -> Any:
+    connects = [connect.endpoint is None for connect in socket.connects]
+    return socket.type, socket.program, len(socket.binds), connects, list(_options(socket))
+
+
+def _options(socket: Socket) -> Iterator[Any]:
+    """The options; of values only that which arithmetic cannot say."""
+    for option in socket.options:
+        kinds = [(v.kind, v.origin and v.origin[0], v.value if v.kind not in ("int", "text") else None) for v in option.values]
+        yield option.name, kinds

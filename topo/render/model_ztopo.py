@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from topo.graph import Graph
-from topo.model import App, Component, Connect, Context, Device, Model, Option, Origin, Process, Socket
+from topo.model import App, Component, Connect, Context, Device, Model, Option, Origin, Process, Socket, Target
 from topo.render import Style
-from topo.render._ztopo_names import NAME, ONE, Names, Spot, base
+from topo.render._ztopo_names import NAME, ONE, Names, Spot, base, unlike
 from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_number, spell_text, spell_value
 from topo.zeromq.options import OPTIONS
+from topo.zeromq.transports import for_connecting
 
 __all__ = ["render"]
 
@@ -38,7 +39,7 @@ def render(graph: Graph, style: Style) -> str:
     apart: set[str] = set()
     while True:
         writer = _Writer(graph.model, frozenset(apart))
-        blocks = [_head(graph.model), *("\n".join(lines) for lines in writer.declarations())]
+        blocks = [_head(graph.model), *writer.declarations()]
         if not writer.inexpressible:
             return "\n\n".join(blocks) + "\n"
         assert not writer.inexpressible <= apart, "what is written apart differs from nothing"
@@ -66,9 +67,9 @@ class _Writer:
     """Writes the declarations of a model. What is to be written apart as well is in `inexpressible` at the end."""
 
     def __init__(self, model: Model, apart: frozenset[str]) -> None:
-        self.inexpressible: set[str] = set()
         self._model = model
         self._names = Names(model, apart)
+        self.inexpressible = unlike(model, self._names)
         self._sockets = {s.id: s for c in model.components for s in c.sockets}
         self._several_folders = len(_folders(model)) > 1
         self._lone: set[str] = set()
@@ -85,8 +86,12 @@ class _Writer:
             if not isinstance(component, Device) or component.placement != "app":
                 self._groups[self._names.name(component)].append(component)
 
-    def declarations(self) -> Iterator[list[str]]:
-        """The lines of each declaration, in the order of the file."""
+    def declarations(self) -> Iterator[str]:
+        """The text of each declaration, in the order of the file; none if it is known that some are to be written apart."""
+        if not self.inexpressible:
+            yield from ("\n".join(lines) for lines in self._declarations())
+
+    def _declarations(self) -> Iterator[list[str]]:
         homes = {process.name: name for name, group in self._processes.items() for process in group}
         left = list(self._processes)
         for group in self._groups.values():
@@ -247,6 +252,11 @@ class _Writer:
         connects = sockets.of(lambda s: s.connects[number])
         if connects.first.endpoint is not None:
             return [spell_text(connects.of(lambda c: c.endpoint.text if c.endpoint else ""))]
+        if any(self._nameless(target) for connect in connects.all.values() for target in connect.targets):
+            addresses = connects.of(lambda c: [self._address(target) for target in c.targets])
+            if len({len(each) for each in addresses.all.values()}) > 1:
+                raise Inexpressible("connects to endpoints, of which some have more than others")
+            return [spell_text(addresses.of(lambda a, n=n: a[n])) for n in range(len(addresses.first))]  # type: ignore[misc]
         own = {p: self._names.spots[s.id] for p, s in sockets.all.items()}
         wanted: dict[tuple[str, ...], dict[Point, list[Spot]]] = {}
         for point, connect in connects.all.items():
@@ -263,6 +273,15 @@ class _Writer:
             for names, spots in wanted.items()
             for reference in self._names.references(spots, own, sockets.variables)
         ]
+
+    def _nameless(self, target: Target) -> bool:
+        """Whether no reference means this endpoint: one of the same transport goes before it, and its port is known."""
+        binds = [bind.endpoint.address for bind in self._sockets[target.socket].binds]
+        address = binds[target.index]
+        return not address.wild_port and any(other.transport == address.transport for other in binds[: target.index])
+
+    def _address(self, target: Target) -> str:
+        return for_connecting(self._sockets[target.socket].binds[target.index].endpoint.text)
 
     def _suffixes(self, connects: Copies[Connect]) -> dict[tuple[str, ...], str]:
         """Which of several endpoints is meant; nothing where each gets the nearest, and these are not all alike."""
