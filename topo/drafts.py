@@ -39,7 +39,7 @@ from topo.source import Source, Span
 from topo.syntax import tree
 from topo.values import Given, Mistake, Outer, Set, Values
 from topo.zeromq.kinds import KINDS
-from topo.zeromq.options import OPTIONS
+from topo.zeromq.options import OPTIONS, is_secret
 from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import absolute, parse
 
@@ -840,8 +840,7 @@ def _value(option: str, node: tree.Value, given: Given) -> Value:
         if row.kind in ("duration", "size", "bool", "int"):
             kind = row.kind
             value = value * 1000 if row.unit == "s" and value > 0 else value
-    secret = option in OPTIONS and OPTIONS[option].secret
-    return Value(kind, value, node.span, given.origin if secret else None)
+    return Value(kind, value, node.span, given.origin if is_secret(option) else None)
 
 
 def _prefixes(draft: Draft) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ from topo.graph import Graph
 from topo.model import App, Component, Connect, Context, Device, Option, Process, Socket, Value
 from topo.render import Style, place, shown_bytes, to_json
 from topo.source import Span
-from topo.zeromq.options import OPTIONS
+from topo.zeromq.options import is_secret
 
 __all__ = ["render"]
 
@@ -107,10 +107,9 @@ def _connect(connect: Connect) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
-    known = OPTIONS.get(option.name)
     return {
         "name": option.name,
-        "values": _origins(option.values) if known and known.secret else [_value(v) for v in option.values],
+        "values": _origins(option.values) if is_secret(option.name) else [_value(v) for v in option.values],
         "place": place(option.span),
     }
 

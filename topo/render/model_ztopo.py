@@ -21,7 +21,7 @@ from topo.model import App, Component, Connect, Context, Device, Model, Option, 
 from topo.render import Style
 from topo.render._ztopo_names import NAME, ONE, Names, Spot, base, unlike
 from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_number, spell_text, spell_value
-from topo.zeromq.options import OPTIONS
+from topo.zeromq.options import is_secret
 from topo.zeromq.transports import for_connecting
 
 __all__ = ["render"]
@@ -327,8 +327,7 @@ class _Writer:
 
 def _option(options: Copies[Option]) -> str:
     first = options.first
-    known = OPTIONS.get(first.name)
-    if known is not None and known.secret:
+    if is_secret(first.name):
         return _secret(options)
     values = [spell_value(options.of(lambda o, n=n: o.values[n])) for n in range(len(first.values))]  # type: ignore[misc]
     return f"{first.name} {', '.join(values)}"

@@ -16,7 +16,7 @@ import msgspec
 from topo.zeromq.libzmq import Libzmq
 from topo.zeromq.sockets import SOCKETS
 
-__all__ = ["ALIASES", "INT_MAX", "OPTIONS", "PSEUDO", "Option", "fits", "in_range", "known", "lacking", "native"]
+__all__ = ["ALIASES", "INT_MAX", "OPTIONS", "PSEUDO", "Option", "fits", "in_range", "is_secret", "known", "lacking", "native"]
 
 ValueKind = Literal["int", "bool", "duration", "size", "bytes", "text", "key"]
 
@@ -289,6 +289,12 @@ WRITTEN: dict[ValueKind, frozenset[str]] = {
 def known(name: str) -> Option | None:
     """The option of that name, libzmq's or ours."""
     return OPTIONS.get(name) or PSEUDO.get(name)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of an option is never shown. What there is not may be a secret with a slip in its name."""
+    row = known(name)
+    return row is None or row.secret
 
 
 def fits(option: Option, kind: str, value: int | bytes) -> bool:
