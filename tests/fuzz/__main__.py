@@ -30,7 +30,8 @@ def guided(name: str, seconds: int) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(TARGETS[name].seeds):
         (kept / f"seed-{number}").write_bytes(seed)
-    options = [str(CORPUS / name), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=1200", "-rss_limit_mb=0"]
+    options = [str(CORPUS / name)] if (CORPUS / name).is_dir() else []
+    options += [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=1200", "-rss_limit_mb=0"]
     options += [f"-artifact_prefix={FOUND}/", "-report_slow_units=1000"]
     options += ["-print_final_stats=1", "-verbosity=1"]
     subprocess.run([sys.executable, "-m", "tests.fuzz.guided", name, str(kept), str(FOUND), *options], check=True)
@@ -40,7 +41,7 @@ def by_chance(name: str, seconds: int) -> None:
     """Change inputs of the corpus for so many seconds, whatever code they reach."""
     random = Random(0)
     target, count = TARGETS[name], 0
-    corpus = [*target.seeds, *(p.read_bytes() for p in sorted((CORPUS / name).iterdir()))]
+    corpus = [*target.seeds, *(p.read_bytes() for p in sorted((CORPUS / name).glob("*")))]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         old, other = random.choice(corpus), random.choice(corpus)

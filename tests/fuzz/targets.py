@@ -25,6 +25,7 @@ from tests.texts import every_text
 from tests.whole import relaid, whole_text
 from topo.compile import Compilation, compile, text_of
 from topo.diagnostic import Diagnostic
+from topo.exchange import import_zdcf
 from topo.picture import picture
 from topo.render import Style, model_json, model_ztopo
 from topo.source import Source
@@ -172,6 +173,49 @@ def _draw(compilation: Compilation) -> None:
         import_module(f"topo.render.{name}").render(drawn, Style())
 
 
+# Other forms
+
+
+def json_twin(data: bytes) -> None:
+    """Read JSON as a topology; what is shown of it as JSON is read as the same."""
+    source = text_of(data, "main.json", FOLDER / "main.json")
+    compilation = compiled({"main.ztopo": source})
+    if compilation is None:
+        return
+    _say(compilation)
+    if not compilation.valid or len(compilation.model.components) > FEW:
+        return
+    shown = model_json.render(compilation.graph, Style())
+    again = compiled({"main.ztopo": Source(shown, "main.json", FOLDER / "main.json")})
+    assert again is not None
+    assert again.valid, [str(d) for d in again.diagnostics]
+    twice = model_json.render(again.graph, Style())
+    assert without_places(json.loads(twice)) == without_places(json.loads(shown)), "read again it is another"
+
+
+def zdcf(data: bytes) -> None:
+    """Import a configuration of the RFC 17; what is made of it is a text of the language."""
+    source = text_of(data, "main.zdcf", FOLDER / "main.zdcf")
+    if isinstance(source, Diagnostic):
+        return
+    made, said = import_zdcf.read(source)
+    for name in FINDINGS:
+        assert len(import_module(f"topo.render.{name}").render(said, Style())) <= LARGEST
+    if made is not None:
+        assert_formatted(made)
+
+
+def _documents() -> Iterator[bytes]:
+    """The texts of the project that are right, as JSON."""
+    for name, text in every_text().items():
+        compilation = compile(Source(text, f"{name}.ztopo", FOLDER / "main.ztopo"), libzmq=Libzmq())
+        if compilation.valid and len(compilation.model.components) <= FEW:
+            yield model_json.render(compilation.graph, Style()).encode()
+
+
+# Texts by themselves
+
+
 def fmt(data: bytes) -> None:
     """Format a right text."""
     assert_formatted(data.decode())
@@ -200,7 +244,37 @@ def _seeds() -> Iterator[bytes]:
 
 
 RIGHT = [text for text in every_text().values() if not parse(Source(text))[1]]
+DOCUMENTS = tuple(_documents())
+SIGNS = (
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "null",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "1e9",
+    "1.5",
+    '""',
+    '"a"',
+    '"\\u0000"',
+    '"\\ud800"',
+    "#",
+    "\n",
+    "    ",
+)
+WORDS_OF_JSON = (*SIGNS, *sorted({word for document in DOCUMENTS for word in re.findall(r'"[a-z_]+"', document.decode())}))
+CONFIGURATIONS = tuple(
+    p.read_bytes() for p in sorted((Path(__file__).parents[1] / "exchange").glob("listener.*")) if p.suffix != ".out"
+)
+WORDS_OF_ZDCF = (*SIGNS, *sorted({word for text in CONFIGURATIONS for word in re.findall(r"[a-z_]+", text.decode())}))
 TARGETS: Mapping[str, Target] = {
     "text": Target(text, _text, tuple(p for p in PIECES if p.isprintable()), tuple(_seeds())),
+    "json": Target(json_twin, lambda random: random.choice(DOCUMENTS), WORDS_OF_JSON, DOCUMENTS),
+    "zdcf": Target(zdcf, lambda random: random.choice(CONFIGURATIONS), WORDS_OF_ZDCF, CONFIGURATIONS),
     "fmt": Target(fmt, _right_text, ()),
 }
