@@ -169,6 +169,7 @@ app a: PUSH bind tcp://*:5555 { LINGER 0 }
 app a: DEALER bind tcp://*:5555 { identity "a" }
 app a: PUSH bind tcp://*:5555 { ZMQ_LINGER 0 }
 app a: SUB bind tcp://*:5555 { subscibe "" }
+app a: REP bind tcp://*:5;; app b: DEALER connect a
 """.strip().splitlines()
 
 
@@ -178,6 +179,9 @@ def test_a_fix_mends_what_was_found(text: str) -> None:
     assert found(text)
     assert found(mended(text)) == []
 
+
+QUEUE = "device q: queue { in bind tcp://*:5; out bind tcp://*:6 }\n"
+MESH = "device m: queue swap { in bind tcp://*:5; out ROUTER bind tcp://*:6 }\n"
 
 CLEAN = [
     # addresses that are not in each other's way
@@ -223,7 +227,7 @@ CLEAN = [
     # devices in a row; a ring whose way back is by name, for a ROUTER sends to whom the first part says; two outs that meet
     "device a: streamer { in bind tcp://*:5; out connect b.in }\ndevice b: streamer { in bind tcp://*:6; out bind tcp://*:7 }",
     "device a: queue { in bind tcp://*:5; out connect b.in }\ndevice b: queue { in bind tcp://*:6; out bind tcp://*:7 }",
-    "device a: queue swap { in ROUTER bind tcp://*:5; out ROUTER connect b.in }\ndevice b: queue swap { in ROUTER bind tcp://*:6; out ROUTER connect a.in }",
+    'device a: queue swap { in ROUTER bind tcp://*:5; out ROUTER connect b.in { routing_id "a" } }\ndevice b: queue swap { in ROUTER bind tcp://*:6; out ROUTER connect a.in { routing_id "b" } }',
     "device a: queue { in bind tcp://*:5; out connect b.out }\ndevice b: queue { in bind tcp://*:6; out bind tcp://*:7 }",
     "device a: queue { in bind tcp://*:5; out connect b.in, tcp://10.0.0.1:7 }\ndevice b: queue { in bind tcp://*:6; out connect a.in }",
     "device a: queue { in bind tcp://*:5; out bind tcp://*:6 }\ndevice b: queue { in connect a.out; out connect a.in }\napp w: REP connect a.out",
@@ -252,6 +256,30 @@ CLEAN = [
     "device d: streamer { in bind ipc://a { plain_server true }; out bind ipc://b }\ndevice z: proxy { in ROUTER bind inproc://zeromq.zap.01; out DEALER bind ipc://z }",
     "app a { socket x: PUSH bind ipc://a { plain_server true }; device d: streamer { in bind ipc://b { plain_server true }; out bind ipc://c } }",
     'param p = env("P", "x")\napp a: PUSH connect ipc:///run/a { plain_username "a"; plain_password ${p} }\napp b: PULL bind ipc:///run/a { plain_server true }',
+    # messages that arrive, and answers that come back
+    QUEUE + "app a[3]: REQ connect q.in\napp b[3]: DEALER as REP connect q.out",
+    QUEUE + "app a[*]: DEALER connect q.in\napp b: DEALER connect q.out",
+    QUEUE + "device r: queue { in connect q.out; out bind tcp://*:7 }\napp a: REQ connect q.in\napp b[2]: REP connect r.out",
+    QUEUE
+    + "device r: queue { in connect q.out; out bind tcp://*:7 }\napp a: REQ connect q.in\napp b: ROUTER as REP connect r.out",
+    QUEUE + "app a: REQ connect q.in, tcp://10.0.0.1:5\napp b: REP connect q.out",
+    "device d: proxy { in DEALER bind tcp://*:5; out DEALER bind tcp://*:6 }\napp a: DEALER as REQ connect d.in\napp b[4]: REP connect d.out",
+    'app hub: ROUTER bind tcp://*:5\napp leaf: ROUTER connect hub { routing_id "leaf" }',
+    "app hub: ROUTER bind tcp://*:5\napp leaf: ROUTER as REQ connect hub { routing_id * }",
+    MESH + 'app a: DEALER connect m.in\napp b[2]: DEALER connect m.out { routing_id "b${index}" }',
+    'device m: proxy swap { in ROUTER bind tcp://*:5; out same }\napp a[2]: DEALER connect m.in { routing_id "a${index}" }',
+    MESH + "app a: DEALER connect m.in",
+    'device f: proxy { in SUB bind tcp://*:5 { subscribe "" }; out PUB bind tcp://*:6 }\napp a: PUB connect f.in\napp b: SUB connect f.out { subscribe "" }',
+    'device f: proxy { in SUB bind tcp://*:5 { subscribe "a" }; out PUB bind tcp://*:6 }\napp a: PUB connect f.in\napp b: SUB connect f.out { subscribe "ab" }',
+    'device f: proxy { in SUB bind tcp://*:5 { subscribe "" }; out PUB bind tcp://*:6 }\napp a: PUB connect f.in\napp b: SUB connect f.out { subscribe "x" }\napp c: SUB connect f.out { subscribe "" }',
+    'device d: proxy { in ROUTER bind tcp://*:5; out PUB bind tcp://*:6 }\napp a: DEALER connect d.in { routing_id "a" }\napp b: SUB connect d.out { subscribe "a" }',
+    "".join(f"device f{n}: forwarder {{ in connect a.x; out bind tcp://*:{n} }}\n" for n in (6, 7))
+    + 'app a { socket x: PUB bind tcp://*:5 }\napp b: SUB connect f6.out { subscribe "" }',
+    'device s: proxy { in SUB connect a { subscribe "a" }; out PUB bind tcp://*:6 }\ndevice t: proxy { in SUB connect a { subscribe "b" }; out PUB bind tcp://*:7 }\n'
+    'app a: PUB bind tcp://*:5\napp b: SUB connect s.out, t.out { subscribe "" }',
+    'app a[3]: PUB bind tcp://*:${6000 + index}\ndevice f[2]: forwarder { in connect a; out bind tcp://*:${7000 + index} }\napp b[2]: SUB connect f[index].out { subscribe "" }',
+    'device f: forwarder { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 }\napp a: PUB connect f.in\napp b: SUB connect f.out { subscribe "x" }\n'
+    'app c: SUB connect f.monitor { subscribe "in", "out" }',
     # options
     "app a: DEALER bind tcp://*:5 { routing_id *; tcp_keepalive -1; tcp_keepalive_idle 60s; maxmsgsize 4GiB; linger -1 }",
     'app a: SUB bind tcp://*:5 { subscribe "a", "b"; subscribe "c"; rcvhwm 0 }',
@@ -338,6 +366,31 @@ WRONG = [
     ("ZT401", "device q[3]: queue { in bind tcp://*:${6000 + index}; out connect q[others].in }"),
     ("ZT401", "device a: proxy { in DEALER bind tcp://*:5; out DEALER connect b.out }\ndevice b: proxy { in DEALER connect a.in; out DEALER bind tcp://*:6 }"),
     ("ZT401", "device a: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor PUSH connect a.in }"),
+    ("ZT410", MESH + 'app a: DEALER as REQ connect m.in\napp b: DEALER connect m.out { routing_id "b" }'),
+    ("ZT410", MESH + 'device q: queue { in bind tcp://*:7; out connect m.in }\napp a: REQ connect q.in\napp b: DEALER connect m.out { routing_id "b" }'),
+    ("ZT410", "device m: proxy swap { in ROUTER bind tcp://*:5; out same }\napp a: REQ connect m.in { routing_id \"a\" }"),
+    ("ZT411", "app a: REP bind tcp://*:5\napp b[*]: DEALER connect a"),
+    ("ZT411", "device d: proxy { in PULL bind tcp://*:5; out DEALER bind tcp://*:6 }\napp a: PUSH connect d.in\napp b: REP connect d.out"),
+    ("ZT411", QUEUE + "app a: DEALER connect q.in\napp b: DEALER as REP connect q.out"),
+    ("ZT412", MESH + "app a: DEALER connect m.in { run inside }\napp b[2]: DEALER connect m.out { run inside }"),
+    ("ZT412", "device m: proxy swap { in ROUTER bind tcp://*:5; out same }\napp a[2]: DEALER connect m.in"),
+    ("ZT412", MESH + 'app a: DEALER connect m.in { routing_id "a" }\napp b: DEALER connect m.in\napp c: DEALER connect m.out'),
+    ("ZT412", QUEUE + "app a: ROUTER connect q.in\napp b: DEALER connect q.out"),
+    ("ZT413", "device d: proxy { in DEALER bind tcp://*:5; out DEALER bind tcp://*:6 }\napp a[*]: DEALER as REQ connect d.in\napp b: REP connect d.out"),
+    ("ZT413", QUEUE + "device r: queue { in bind tcp://*:7; out bind tcp://*:8 }\napp a: DEALER connect q.in, r.in\napp b: DEALER connect q.out, r.out"),
+    ("ZT413", "device d: proxy { in DEALER connect q.out, r.out; out DEALER bind tcp://*:9 }\n" + QUEUE + "device r: queue { in bind tcp://*:7; out bind tcp://*:8 }\n"
+              "app a: REQ connect q.in, r.in\napp b: REP connect d.out"),
+    ("ZT414", QUEUE + "device d: proxy { in ROUTER connect q.out; out PUSH bind tcp://*:7 }\napp a: REQ connect q.in\napp b: PULL connect d.out"),
+    ("ZT414", "device d: proxy { in ROUTER bind tcp://*:5; out PUB bind tcp://*:7 }\napp a: DEALER as REQ connect d.in\napp b: SUB connect d.out { subscribe \"\" }"),
+    ("ZT415", 'device f: proxy { in SUB bind tcp://*:5 { subscribe "a" }; out PUB bind tcp://*:6 }\napp a: PUB connect f.in\napp b: SUB connect f.out { subscribe "b" }'),
+    ("ZT415", 'device f: proxy { in SUB bind tcp://*:5 { subscribe "" }; out PUB bind tcp://*:6 }\napp a: PUB connect f.in\n'
+              'device g: forwarder { in connect f.out; out bind tcp://*:7 }\napp b: SUB connect g.out { subscribe "b" }'),
+    ("ZT416", 'device d: proxy { in ROUTER bind tcp://*:5; out PUB bind tcp://*:6 }\napp a: DEALER connect d.in\napp b: SUB connect d.out { subscribe "a" }'),
+    ("ZT416", 'device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { prefix "<", ">" } }\napp a: PUSH connect d.in\napp b: PULL connect d.out\n'
+              'app c: SUB connect d.monitor { subscribe "<", "in" }'),
+    ("ZT417", 'app a: PUB bind tcp://*:5\ndevice f: forwarder { in connect a; out bind tcp://*:6 }\napp b: SUB connect a, f.out { subscribe "" }'),
+    ("ZT417", 'app a: PUB bind tcp://*:5\ndevice f[2]: forwarder { in connect a; out bind tcp://*:${6000 + index} }\ndevice g: forwarder { in connect f.out; out bind tcp://*:7 }\n'
+              'app b: SUB connect g.out { subscribe "" }'),
     ("ZT502", "app a: PUSH bind tcp://*:5 { sndhwm 1, 2 }"),
     ("ZT502", "app a: PUSH bind tcp://*:5 { sndhwm 64KiB }"),
     ("ZT502", "app a: PUSH bind tcp://*:5 { linger 64KiB }"),
@@ -362,7 +415,7 @@ WRONG = [
     ("ZT508", "device d: queue { in bind tcp://*:5; out bind tcp://*:6 { conflate true } }"),
     ("ZT508", 'device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 }\napp a: SUB connect d.monitor { subscribe ""; conflate true }'),
     ("ZT508", "app a: DEALER as REQ connect tcp://10.0.0.1:5 { conflate true }"),
-    ("ZT508", "app a: REP bind tcp://*:5\napp b: DEALER connect a { conflate true }"),
+    ("ZT508", "app a: REP bind tcp://*:5\napp b: DEALER as REQ connect a { conflate true }"),
     ("ZT509", "app a { device d: queue { in bind tcp://*:5; out bind tcp://*:6 { rcvtimeo 1s } } }"),
     ("ZT509", "device d: streamer { in bind tcp://*:5; out bind tcp://*:6; monitor bind tcp://*:7 { sndtimeo 0 } }"),
     ("ZT512", "device d: proxy { in DEALER bind tcp://*:5 { hwm 0 }; out same; monitor PUB bind tcp://*:6 }"),

@@ -53,6 +53,25 @@ SHAPES: dict[str, Callable[[int], str]] = {
         f"app a{n}: SUB connect d{n}.out, tcp://127.0.0.1:{7000 + n}, tcp://eth0:5 {{ conflate 1 }}\n"
         for n in range(count // 2)
     ),
+    "messages that come to nothing": lambda count: (
+        "device m: queue swap { in bind tcp://*:5; out ROUTER bind tcp://*:6 }\ndevice q: queue { in bind tcp://*:7; out bind tcp://*:8 }\n"
+        "device p: proxy { in DEALER bind tcp://*:9; out ROUTER bind tcp://*:10 }\ndevice s: proxy { in ROUTER connect q.out; out PUB bind tcp://*:11 }\n"
+        + "".join(
+            f"app a{n}: REQ connect m.in\napp b{n}: DEALER connect m.out\napp c{n}: DEALER connect q.in\napp d{n}: REP connect q.out\n"
+            f"app e{n}: DEALER as REQ connect p.in\napp f{n}: ROUTER connect p.out\n"
+            f'app g{n}: REQ connect s.in\napp h{n}: SUB connect s.out {{ subscribe "{n}" }}\n'
+            for n in range(count // 4)
+        )
+    ),
+    "ways that meet": lambda count: (
+        "app d0: PUB bind tcp://*:5\n"
+        + "".join(
+            f"device l{n}: forwarder {{ in connect d{n}.out; out bind tcp://*:{10 + 3 * n} }}\n".replace("d0.out", "d0")
+            + f"device r{n}: forwarder {{ in connect d{n}.out; out bind tcp://*:{11 + 3 * n} }}\n".replace("d0.out", "d0")
+            + f"device d{n + 1}: forwarder {{ in connect l{n}.out, r{n}.out; out bind tcp://*:{12 + 3 * n} }}\n"
+            for n in range(count // 3)
+        )
+    ),
     "an allow for every device": lambda count: "".join(
         f'app a{n}: PULL connect tcp://127.0.0.1:{7000 + n}  # ztopo: allow ZT302 "by hand"\n'
         f'app b{n}: PULL connect tcp://127.0.0.1:{7000 + n}\n# ztopo: allow ZT302 "by hand"\napp c{n}: PUSH bind tcp://*:*\n'

@@ -35,8 +35,10 @@ __all__ = [
     "Point",
     "Trace",
     "Verdict",
+    "begins",
     "journey",
     "label",
+    "passages",
     "peers_of",
     "points",
     "routes",
@@ -213,7 +215,7 @@ def routes(graph: Graph) -> networkx.DiGraph[Point]:
                 found.add_edge(Point(source, "out"), Point(target, "in"), link=link)
     for device in graph.model.devices:
         monitor = device.side("monitor")
-        for entry, exit in _passages(device):
+        for entry, exit in passages(device):
             found.add_edge(Point(entry.id, "in"), Point(exit.id, "out"))
             if monitor is not None and SOCKETS[monitor.type].sends:
                 found.add_edge(Point(entry.id, "in"), Point(monitor.id, "out"))
@@ -226,7 +228,7 @@ def _upstream(link: Link) -> Iterator[tuple[str, str]]:
             yield source.id, target.id
 
 
-def _passages(device: Device) -> Iterator[tuple[Socket, Socket]]:
+def passages(device: Device) -> Iterator[tuple[Socket, Socket]]:
     """The ways through a device, those of `passes` and those that lead from an XPUB or to an XSUB."""
     inward = device.side("in")
     outward = device.side("out") or inward
@@ -286,7 +288,7 @@ def _subscribers(graph: Graph, sending: Socket, device: Device | None) -> Iterat
 
     A subscription is a message: what passes messages on as they are, passes on subscriptions.
     """
-    for source, target in _passages(device) if device is not None else ():
+    for source, target in passages(device) if device is not None else ():
         if target.id == sending.id and not (ENVELOPES[source.type].receives or ENVELOPES[target.type].sends):
             for peer in peers_of(graph, source).values():
                 if source.type == "XPUB" or graph.device(peer) is not None:
@@ -327,7 +329,7 @@ def _calls(part: Part, known: Part) -> bool:
     return part == known or (part.value is not None and part.value == known.value)
 
 
-def _begins(part: Part, topic: bytes) -> bool | None:
+def begins(part: Part, topic: bytes) -> bool | None:
     """Whether a part begins with a topic; None where that depends on what the program sends."""
     if not topic:
         return True
@@ -432,7 +434,7 @@ class _Walk:
         topics = topics_of(self.graph, to)
         if topics is not None and not topics:
             raise _Ends(f"{_named(to)} has subscribed to nothing", to.type_span)
-        if topics is not None and all(_begins(self.parts[0], topic) is False for topic in topics):
+        if topics is not None and all(begins(self.parts[0], topic) is False for topic in topics):
             raise _Ends(f"{_named(to)} has not subscribed to what begins with {_words_for(self.parts[0])}", to.type_span)
         self.do(socket, "spreads", self.parts)
 
@@ -493,7 +495,7 @@ class _Walk:
 
     def _copied(self, device: Device, source: Socket) -> None:
         """See to it that the message goes on through the device: only what does is copied."""
-        target = next(t for s, t in _passages(device) if s.id == source.id)
+        target = next(t for s, t in passages(device) if s.id == source.id)
         peers = peers_of(self.graph, target)
         known = [_known_as(target, peer) for peer in peers.values()]
         does = ENVELOPES[target.type]

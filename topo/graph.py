@@ -13,9 +13,9 @@ the same as a networkx directed multigraph:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ from topo.zeromq.transports import Flaw, Use, bound_keys, flaw, for_connecting, 
 
 if TYPE_CHECKING:
     import networkx
+
+T = TypeVar("T")
 
 __all__ = ["Graph", "Link", "Written", "flows", "ipv6_on", "opposite", "passes", "ways"]
 
@@ -80,6 +82,14 @@ class Graph:
         self.components: dict[str, Component] = {c.name: c for c in model.components}
         self.sockets: dict[str, Socket] = {s.id: s for c in model.components for s in c.sockets}
         self.links: tuple[Link, ...] = tuple(self._join())
+        self._answers: dict[Callable[[Graph], Any], Any] = {}
+
+    def ask(self, question: Callable[[Graph], T]) -> T:
+        """The answer to a question that several ask; it is found once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: T = self._answers[question]
+        return answer
 
     def component(self, socket: Socket) -> Component:
         """The device or app that a socket belongs to."""
