@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.imagined import HOST
-from tests.strategies import right_texts
+from tests.strategies import PIECES, right_texts
 from topo import allow
 from topo.compile import Compilation, compile, judge_host
 from topo.diagnostic import counted
@@ -144,6 +145,39 @@ def test_the_place_of_one_that_is_useless_can_be_taken_out() -> None:
         assert only.fix.safe
         (edit,) = only.fix.edits
         assert text[: edit.span.start] + edit.text + text[edit.span.end :] == rest
+
+
+LINES = [
+    *(f"app a{n}: PULL connect {NOBODY}" for n in range(4)),
+    *(f"app b{n}: PULL connect {NOBODY}  {ALLOW}" for n in range(4)),
+    *(f"app c{n} {{\nsocket d: PULL connect {NOBODY}  {ALLOW}\nsocket e: PUSH\n}}" for n in range(2)),
+    *(f"{ALLOW}{' ' * n}" for n in range(6)),
+    *(f'# ztopo: allow ZT207 "{n}"' for n in range(4)),
+    *(
+        "app f: PUSH",
+        "app g: PUSH",
+        "app h PUSH",
+        "app i: PULL connect nobody",
+        "",
+        "}",
+        "{",
+        ";",
+        '"',
+        "## doc",
+        "# ztopo: allow",
+        "é",
+    ),
+]
+MORE = st.lists(st.sampled_from(LINES), unique=True, max_size=20).map("\n".join)
+
+
+@given(st.one_of(MORE, st.lists(st.sampled_from([*PIECES, f"{ALLOW}\n"]), max_size=40).map(" ".join)))
+def test_allowing_takes_away_and_changes_nothing_else(text: str) -> None:
+    """In any text: what is said and what is silenced is what would be said if the comments were none."""
+    allowing, plain = told(text), told(text.replace("# ztopo:", "# xtopo:"))
+    left = [d for d in allowing.diagnostics if d.code not in ("ZT117", "ZT118")]
+    assert sorted(map(str, [*left, *allowing.silenced])) == sorted(map(str, plain.diagnostics))
+    assert {d.code for d in allowing.silenced} <= {"ZT302", "ZT207"}
 
 
 @given(right_texts())

@@ -84,3 +84,8 @@ def test_the_automaton_takes_what_the_parser_takes(text: str, data: st.DataObjec
         with pytest.raises(Stuck):
             automaton.feed(state.state_stack, kind)
     build.end()
+
+
+@pytest.mark.parametrize("text", ["device \\", "ztopo 1\napp a: \\", "app é", "app a { \\"])
+def test_a_text_that_ends_in_something_strange_has_an_end(text: str) -> None:
+    assert told(text)

@@ -244,7 +244,8 @@ class _Reading:
     def _mend(self, at: int, end: int) -> tuple[int, list[Token]] | None:
         """How many tokens to take out at `at` and which to put there, so that the rest of the line fits."""
         rest = self.tokens[at : end + 1]
-        most = len(rest) - (self.tokens[at].type not in ENDS and not is_strange(self.tokens[at]))
+        keeps_end = rest[-1].type == "$END" or (self.tokens[at].type not in ENDS and not is_strange(self.tokens[at]))
+        most = len(rest) - keeps_end
         for out, put in self._mends(at):
             if out <= most and self._fits([*put, *rest[out:]]):
                 return out, put
