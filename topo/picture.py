@@ -104,9 +104,10 @@ def _title(thing: Component | Process) -> str:
 
 def _part(graph: Graph, group: list[Component], linked: set[Span], homes: Mapping[str, str]) -> Part:
     first = group[0]
-    names = list(dict.fromkeys(s.name for c in group for s in c.sockets))
-    own = declared(graph, first)
-    ports = tuple(_port(own, first, [s for c in group for s in c.sockets if s.name == n], len(group), linked) for n in names)
+    sockets: dict[str, list[Socket]] = {}
+    for socket in (s for c in group for s in c.sockets):
+        sockets.setdefault(port_id(graph, socket), []).append(socket)
+    ports = tuple(_port(id, several, len(group), linked) for id, several in sockets.items())
     if isinstance(first, App):
         traits = ("inside",) if first.inside else ()
         return Part(_title(first), False, "app", traits, ports, _is_started(first), first.doc)
@@ -128,13 +129,12 @@ def _counted(name: str, count: int | None) -> str:
     return f"{name}[{'*' if count is None else count}]"
 
 
-def _port(declared: str, owner: Component, sockets: list[Socket], owners: int, linked: set[Span]) -> Port:
+def _port(id: str, sockets: list[Socket], owners: int, linked: set[Span]) -> Port:
     first = sockets[0]
     each = len(sockets) // owners
-    only = first.id == owner.name
     return Port(
-        id=declared if only else f"{declared}.{first.name}",
-        name="" if only else _counted(first.name, each) if each > 1 else first.name,
+        id=id,
+        name="" if first.id == first.owner else _counted(first.name, each) if each > 1 else first.name,
         role=first.role,
         type=first.type,
         binds=_ranges([[b.endpoint for b in s.binds] for s in sockets]),

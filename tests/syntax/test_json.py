@@ -18,7 +18,8 @@ from tests.render.test_model import DIFFERENT, compiled, of_files, shape
 from tests.strategies import Files, modular_files, right_texts
 from topo.compile import Compilation, compile, read
 from topo.diagnostic import Diagnostic, counted
-from topo.render import FORMAT_VERSION, Style, model_json, model_ztopo
+from topo.picture import picture, port_id
+from topo.render import FORMAT_VERSION, Style, graph_ascii, model_json, model_ztopo
 from topo.source import Source
 from topo.syntax.grammar import text as grammar_text
 from topo.syntax.json_reader import read as read_tree
@@ -176,6 +177,27 @@ UNLIKE = {
 
 
 @pytest.mark.parametrize("name", UNLIKE)
+def test_a_picture_has_every_socket_of_replicas_that_are_not_alike(name: str) -> None:
+    graph = from_json(APP % UNLIKE[name]).graph
+    shown = picture(graph)
+    ports = {port.id for part in shown.parts for port in part.ports}
+    assert ports == {port_id(graph, socket) for socket in graph.sockets.values()}
+    assert {end for wire in shown.wires for end in (wire.a, wire.b)} <= ports
+    assert graph_ascii.render(shown, Style())
+
+
+def test_a_socket_that_is_the_only_one_of_some_replicas_has_two_ports() -> None:
+    work = '"type": "REP", "binds": [{"endpoint": "tcp://127.0.0.1:*"}]'
+    text = (
+        f'{{"name": "a[0]", "sockets": [{{"name": "w", {work}}}]}}, {{"name": "a[1]", "sockets": [{{"name": "w", {work}}}, {{"name": "v", {work}}}]}}, '
+        '{"name": "b", "sockets": [{"name": "b", "type": "REQ", "connects": [{"to": [{"socket": "a[0]"}, {"socket": "a[1].w"}]}]}]}'
+    )
+    shown = picture(from_json(APP % text).graph)
+    assert [port.id for port in shown.parts[0].ports] == ["a", "a.w", "a.v"]
+    assert [(wire.a, wire.b) for wire in shown.wires] == [("b", "a"), ("b", "a.w")]
+
+
+@pytest.mark.parametrize("name", UNLIKE)
 def test_what_no_declaration_can_stand_for_is_written_apart(name: str) -> None:
     """In JSON replicas may have nothing in common; the text means the same all the same."""
     compilation = from_json(APP % UNLIKE[name])
@@ -215,6 +237,7 @@ WRONG = {
     # another version
     "{}": "1:1: error[ZT002]: the document does not say which version it is written in",
     '{"format_version": 2, "hosts": []}': "1:20: error[ZT002]: version 2 of a topology as JSON is not known here",
+    '{"format_version": 1, "topology": ""}': "1:36: error[ZT021]: `` is not a name",
     '{"format_version": "1"}': "1:21: error[ZT021]: `format_version` is `1`, not `1`",
     # another form
     "[]": "1:1: error[ZT021]: the document is an object, not a list",
