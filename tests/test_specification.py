@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.meaning import assert_formatted
 from topo import drafts, resolve, values
 from topo.compile import LARGEST_FILE, Compilation, compile
 from topo.diagnostic import counted
@@ -28,7 +29,7 @@ from topo.zeromq.transports import TRANSPORTS
 SPECIFICATION = Path(__file__).parents[1] / "grammar" / "ztopo.md"
 FOLDER = Path("/srv/example")
 FENCE = re.compile(r"^```(\w+)[ ]?([^\n]*)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
-BEHIND = {"links", "findings", "shown"}
+BEHIND = {"links", "findings", "shown", "formatted"}
 
 Golden = Callable[[Path, str], None]
 
@@ -93,19 +94,23 @@ def shown(example: Example, kind: str) -> str:
             return "".join(f"{link.a.id} -> {link.b.id} over {link.endpoint}\n" for link in compilation.graph.links)
         case "shown":
             return model_ztopo.render(compilation.graph, Style())
+        case "formatted":
+            return assert_formatted(f"ztopo 1\n{example.block.text}").removeprefix("ztopo 1\n")
         case _:
             return findings_concise.render(counted(compilation.diagnostics), Style())
 
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ZTOPO_EXAMPLE_PORT", raising=False)
+    for name in ("ZTOPO_EXAMPLE_PORT", "ZTOPO_EXAMPLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"line {e.block.line}")
 def test_right_examples_are_right_and_wrong_ones_wrong(example: Example) -> None:
     assert bool(counted(compiled(example).diagnostics)) is example.wrong
-    assert [b.kind for b in example.behind] in ([["findings"]] if example.wrong else [["links"], ["links", "shown"]])
+    behind = [["findings"]] if example.wrong else [["links"], ["links", "shown"], ["links", "formatted"]]
+    assert [b.kind for b in example.behind] in behind
 
 
 def test_what_stands_behind_the_examples_is_what_comes_of_them(golden: Golden) -> None:

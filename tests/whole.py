@@ -55,7 +55,21 @@ LIKELY: Mapping[tuple[str, str, int], Sequence[str]] = {
 }
 """What mostly stands in a rule for which of its symbols of one name: then some texts mean something, too."""
 
-COMMENTS = ["#", "##", "# a", "## Doc.", "###", "#!{ } [ ; ", '# "', "# tcp://*:5555, ", "#\tüber\t", "## 日本", "# trailing  \t"]
+COMMENTS = [
+    '# ztopo: allow ZT302 "a reason"',
+    '# ztopo: allow ZT110 "another"',
+    "#",
+    "##",
+    "# a",
+    "## Doc.",
+    "###",
+    "#!{ } [ ; ",
+    '# "',
+    "# tcp://*:5555, ",
+    "#\tüber\t",
+    "## 日本",
+    "# trailing  \t",
+]
 BLANKS = [" ", " ", " ", "  ", "\t", " \t ", "\f", "\r"]
 WORDS = ("NAME", "NUMBER", "ENDPOINT")
 LINE_ENDS = ["\n", "\n", "\n", "\r\n", "\n\n", "\n \n\t\n"]
@@ -197,4 +211,4 @@ def _line_end(random: Random) -> str:
 def _line_ends_there(random: Random) -> Iterator[str]:
     """What may stand behind a comma."""
     while random.random() < 0.2:
-        yield random.choice(["", " ", "\t", "\r"]) + (random.choice(COMMENTS) if random.random() < 0.4 else "") + "\n"
+        yield random.choice(["", " ", "\t", "\r", "\f"]) + (random.choice(COMMENTS) if random.random() < 0.4 else "") + "\n"

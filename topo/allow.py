@@ -91,7 +91,7 @@ def _comment(source: Source, line: int) -> int:
 
 def _place(source: Source, line: int, comment: int) -> int:
     """A place in the statement that a comment is for, or -1."""
-    before = source.text[source.starts[line - 1] : comment].rstrip(" \t;")
+    before = source.text[source.starts[line - 1] : comment].rstrip(" \t\r\f;")
     if before:
         return source.starts[line - 1] + len(before) - 1
     while line < len(source.starts):
