@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -59,6 +60,51 @@ def right_texts(draw: st.DrawFn) -> str:
         lines[2] = lines[2].replace("connect", "bind")
     lines.append(f"app {used[-1]}: PULL connect {used[count - 1]}.out")
     return "\n".join(lines) + "\n"
+
+
+class Mistake(NamedTuple):
+    """A way to write a statement wrong: what it is called, and what of the statement becomes what, once."""
+
+    code: str
+    right: str
+    wrong: str
+
+
+MISTAKES = [Mistake(*each) for each in [
+    ("ZT007", r"^(device|app)", r"\1x"), ("ZT007", r"^device", "dvice"), ("ZT009", r" connect ", " conect "), ("ZT009", r" bind ", " bnd "),
+    ("ZT008", r"\bin\b (?=bind|connect)", "inn "), ("ZT010", r"^([^:]+):", r"\1"), ("ZT011", r"^([^:]+):", r"\1 ="), ("ZT011", r"\b(?<!\.)(linger|in|run) ", r"\1: "),
+    ("ZT013", r" \}$", ""), ("ZT014", r"$", " }"), ("ZT014", r"$", "\n}"), ("ZT015", r"^(device.*?) \{.*", r"\1"), ("ZT016", r"linger", 'linger "'), ("ZT017", r"\[2\]", "[2"),
+    ("ZT018", r"linger \w+", "linger 'long'"), ("ZT019", r"10; linger", "10, linger"), ("ZT024", r"; (out|linger)", r" \1"), ("ZT025", r"connect ([^\s;]+)", r"connect \1 \1"),
+    ("ZT026", r"run thread", "run python work.py"), ("ZT027", r"tcp://", ""), ("ZT027", r"tcp://\*:", ""), ("ZT028", r"(bind|connect) (?=\S+[.:])", ""),
+    ("ZT029", r": (PUSH|PULL)", r": zmq.\1"), ("ZT030", r"^app ", "app 4"), ("ZT030", r"^app ([^:\[]+)", r'app "\1"'), ("ZT031", r"connect [^\s;]+", "connect"),
+    ("ZT031", r"linger \w+", "linger"), ("ZT032", r"connect", "->"), ("ZT033", r"connect ([^\s;]+)", r"connect(\1)"), ("ZT034", r"$", "  // why"),
+    ("ZT034", r"^", "/* why */ "), ("ZT035", r": ", ": ? "), ("ZT035", r" ", "\xa0"), ("ZT040", r"(bind|connect) ([^\s;]+)", r"\1 \2,"), ("ZT041", r"linger \w+", "linger $long"),
+    ("ZT005", r"linger \w+", "linger 1.5s"), ("ZT037", r"linger \w+", "linger long"), ("ZT101", r"connect \S+$", "connect nobody"), ("ZT105", r": streamer", ": streamr"),
+    ("ZT106", r": (PUSH|PULL)", ": PUHS"), ("ZT111", r"; out.*? \}", " }"), ("ZT501", r"linger", "lingr"), ("ZT502", r"linger \w+", 'linger "long"'),
+]]  # fmt: skip
+"""In a line of `right_texts`."""
+
+
+@st.composite
+def wrong_texts(draw: st.DrawFn) -> tuple[str, dict[int, Mistake]]:
+    """Right texts with a mistake in some of their lines, and those by the numbers of the lines.
+
+    One brace too many behind one that is missing are no two mistakes: together they close what is open.
+    """
+    lines = draw(right_texts()).splitlines()
+    made: dict[int, Mistake] = {}
+    braces = draw(st.sampled_from(["ZT013", "ZT014"]))
+    for at in draw(st.lists(st.integers(2, len(lines) - 1), min_size=1, max_size=6, unique=True)):
+        ways = [m for m in MISTAKES if re.search(m.right, lines[at]) and m.code != braces]
+        made[at] = draw(st.sampled_from(ways))
+        lines[at] = re.sub(made[at].right, made[at].wrong, lines[at], count=1)
+    text, number, by_line = "", 1, {}
+    for at, line in enumerate(lines):
+        if at in made:
+            by_line[number + (made[at].wrong == "\n}")] = made[at]
+        text += line + "\n"
+        number += line.count("\n") + 1
+    return text, by_line
 
 
 Files = dict[str, str]

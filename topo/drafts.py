@@ -43,7 +43,7 @@ from topo.zeromq.options import OPTIONS, is_secret
 from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import absolute, parse
 
-__all__ = ["ANY", "MOST_IN_ALL", "MOST_REPLICAS", "Draft", "Drafts", "Modules", "Scope", "SocketDraft", "no_modules"]
+__all__ = ["ANY", "MOST_IN_ALL", "MOST_REPLICAS", "SIDES", "Draft", "Drafts", "Modules", "Scope", "SocketDraft", "no_modules"]
 
 MOST_REPLICAS = 10_000
 """The most replicas of one declaration."""
@@ -350,12 +350,8 @@ class Drafts:
         for item in contexts[:1]:
             for option in item.block.items:
                 if not isinstance(option, tree.Option) or option.name.text not in CONTEXT_OPTIONS:
-                    known = " and ".join(f"`{name}`" for name in CONTEXT_OPTIONS)
-                    self.say(
-                        mistakes.cannot_stand_here(
-                            option.span, f"`{option.span.text}` is no option of a context", (f"known are {known}",)
-                        )
-                    )
+                    name = option.name.span if isinstance(option, tree.Option) else None
+                    self.say(mistakes.unknown_context_option(option.span, name, CONTEXT_OPTIONS))
                     continue
                 if first.setdefault(option.name.text, option.name.span) is not option.name.span:
                     self.say(mistakes.taken_twice(option.name.span, option.name.text, "the option", first[option.name.text]))
@@ -418,7 +414,7 @@ class Drafts:
             return None
         found = self._modules(path)
         if isinstance(found, str):
-            self.say(mistakes.unreadable_module(statement.path.span, found))
+            self.say(mistakes.unreadable_module(statement.path.span, found, path.name, _beside(path)))
             return None
         return found
 
@@ -818,6 +814,13 @@ class Drafts:
 def _declared(name: tree.Name, bracket: Bracket) -> str:
     """What no other declaration may be called: the name, which replicas that stand by themselves have in common."""
     return f"{name.text}[{bracket.index}]" if isinstance(bracket, tree.Numbered) else name.text
+
+
+def _beside(path: Path) -> list[str]:
+    """The files that lie where one is missing and could be meant."""
+    if path.exists() or not path.parent.is_dir():
+        return []
+    return [other.name for other in path.parent.iterdir() if other.suffix in (".ztopo", ".json")]
 
 
 def _named(base: str, replica: Replica | None) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding
+from msgspec.structs import replace
+
+from topo.diagnostic import Diagnostic, Edit, Fix, Label, did_you_mean, finding, nearest
 from topo.source import Span
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "side_missing",
     "taken_twice",
     "type_missing",
+    "unknown_context_option",
     "unknown_kind",
     "unknown_name",
     "unknown_param",
@@ -42,9 +46,8 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str], related
     What lies outside the topology is written as an endpoint: `connect tcp://10.0.0.1:5555`.
     """
     known = tuple(known)
-    near = did_you_mean(name, known)
-    fix = Fix(f"write `{near[0].split('`')[1]}`", (Edit(span, near[0].split("`")[1]),)) if near else None
-    notes = near or ((f"there is {_listed(known)}",) if known else ())
+    notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known else ())
+    fix = _meant(span, name, nearest(name, known))
     return Diagnostic(code="ZT101", message=f"there is no {what} `{name}`", labels=(Label(span), *related), notes=notes, fix=fix)
 
 
@@ -86,7 +89,8 @@ def unknown_param(
     known = tuple(known)
     notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known and not message else ())
     labels = tuple(Label(s, t) for s, t in ((span, ""), (declared, "declared here")) if s is not None)
-    return Diagnostic(code="ZT103", message=message or f"there is no param `{name}`", labels=labels, notes=notes)
+    fix = _meant(span, name, nearest(name, known))
+    return Diagnostic(code="ZT103", message=message or f"there is no param `{name}`", labels=labels, notes=notes, fix=fix)
 
 
 @finding("ZT104", "a param with a value of the wrong type")
@@ -132,7 +136,8 @@ def unknown_kind(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """
     known = tuple(known)
     notes = did_you_mean(name, known) or (f"there is {_listed(known)}",)
-    return Diagnostic(code="ZT105", message=f"there is no device kind `{name}`", labels=(Label(span),), notes=notes)
+    fix = _meant(span, name, nearest(name, known), words=True)
+    return Diagnostic(code="ZT105", message=f"there is no device kind `{name}`", labels=(Label(span),), notes=notes, fix=fix)
 
 
 @finding("ZT106", "a socket of a type that there is not")
@@ -150,10 +155,16 @@ def unknown_type(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     ```
     """
     known = tuple(known)
-    near = did_you_mean(name, known)
     old = {"XREQ": "DEALER", "XREP": "ROUTER"}.get(name)
-    notes = (f"{name} is the old name of {old}",) if old else near or (f"there is {_listed(known)}",)
-    return Diagnostic(code="ZT106", message=f"there is no socket type `{name}`", labels=(Label(span),), notes=notes)
+    bare = name.upper().removeprefix("ZMQ_")
+    near = (bare,) if bare in known else nearest(name, known)
+    if old is not None:
+        near, notes = (old,), (f"{name} is the old name of {old}",)
+    else:
+        notes = ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else (f"there is {_listed(known)}",)
+    sure = near and near[0] in (old, bare)
+    fix = Fix(f"write `{near[0]}`", (Edit(span, near[0]),), safe=bool(sure)) if near else None
+    return Diagnostic(code="ZT106", message=f"there is no socket type `{name}`", labels=(Label(span),), notes=notes, fix=fix)
 
 
 @finding("ZT107", "a reference that could mean several sockets, or one that is not there")
@@ -179,7 +190,8 @@ def several_sockets(span: Span, name: str, message: str, known: Iterable[str], d
     """
     known = tuple(known)
     notes = did_you_mean(name, known) or ((f"there is {_listed(known)}",) if known else ())
-    return Diagnostic(code="ZT107", message=message, labels=(Label(span), Label(declared, "declared here")), notes=notes)
+    labels = (Label(span), Label(declared, "declared here"))
+    return Diagnostic(code="ZT107", message=message, labels=labels, notes=notes, fix=_meant(span, name, nearest(name, known)))
 
 
 @finding("ZT109", "a replica that there is not")
@@ -244,6 +256,15 @@ def side_missing(span: Span, message: str, notes: tuple[str, ...] = ()) -> Diagn
     return Diagnostic(code="ZT111", message=message, labels=(Label(span),), notes=notes)
 
 
+def unknown_context_option(span: Span, name: Span | None, known: Iterable[str]) -> Diagnostic:
+    """ZT112, for what is no option of a context."""
+    known = tuple(known)
+    near = nearest(name.text, known) if name is not None else ()
+    notes = did_you_mean(name.text, known) if name is not None and near else (f"known are {_listed(known)}",)
+    said = cannot_stand_here(span, f"`{span.text}` is no option of a context", notes)
+    return replace(said, fix=_meant(name, name.text, near, words=True)) if name is not None else said
+
+
 def type_missing(span: Span, name: str, why: str) -> Diagnostic:
     """ZT111, for a socket without a type."""
     return side_missing(span, f"`{name}` has no socket type", (why,))
@@ -267,7 +288,7 @@ def cannot_stand_here(span: Span, message: str, notes: tuple[str, ...] = ()) -> 
 
 
 @finding("ZT114", "a module that cannot be read")
-def unreadable_module(span: Span, why: str) -> Diagnostic:
+def unreadable_module(span: Span, why: str, written: str = "", known: Iterable[str] = ()) -> Diagnostic:
     """`use "pool.ztopo" as pool` makes the devices and apps of another file part of this one, as `pool.jobs`.
 
     The path is relative to the file that the `use` stands in.
@@ -276,7 +297,11 @@ def unreadable_module(span: Span, why: str) -> Diagnostic:
     use "there-is-no-such-file.ztopo" as pool
     ```
     """
-    return Diagnostic(code="ZT114", message=f"the module {why}", labels=(Label(span),))
+    known = tuple(known)
+    fix = _meant(span, written, nearest(written, known)) if written else None
+    return Diagnostic(
+        code="ZT114", message=f"the module {why}", labels=(Label(span),), notes=did_you_mean(written, known), fix=fix
+    )
 
 
 @finding("ZT115", "a module that uses itself")
@@ -359,6 +384,15 @@ def _with_blanks(span: Span) -> Span:
     if before or line == len(source.starts):
         return Span(source, begin + len(before), span.end)
     return Span(source, begin, source.starts[line])
+
+
+def _meant(span: Span | None, name: str, near: tuple[str, ...], *, words: bool = False) -> Fix | None:
+    """The one name that is nearly it, instead. If that is a word of ZeroMQ's or ours and only its case is wrong, nothing else can be meant."""
+    found = [*re.finditer(rf"(?<![\w-]){re.escape(name)}(?![\w-])", span.text)] if span is not None and near else []
+    if span is None or len(found) != 1 or len(near) > 1:
+        return None
+    place = Span(span.source, span.start + found[0].start(), span.start + found[0].end())
+    return Fix(f"write `{near[0]}`", (Edit(place, near[0]),), safe=words and near[0].lower() == name.lower())
 
 
 def _listed(names: tuple[str, ...]) -> str:

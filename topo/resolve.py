@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from msgspec.structs import replace
 
 from topo import mistakes
-from topo.diagnostic import Diagnostic
-from topo.drafts import ANY, Draft, Drafts, Modules, Scope, SocketDraft, no_modules
+from topo.diagnostic import Diagnostic, nearest
+from topo.drafts import ANY, SIDES, Draft, Drafts, Modules, Scope, SocketDraft, no_modules
 from topo.model import App, Bind, Component, Connect, Device, Model, Replica, Socket, Target, process_of
 from topo.source import Span
 from topo.syntax import tree
@@ -60,6 +60,10 @@ def resolve(
     return model, drafts.said
 
 
+class _Elsewhere(Mistake):
+    """What is wrong is wrong in another declaration; this one can be judged, but for that link."""
+
+
 class _Names:
     """The second pass: what each connect means, now that all binds are known."""
 
@@ -97,6 +101,9 @@ class _Names:
                 if outer is not None:
                     yield Connect(place.span, None, *self._targets(draft, outer))
                     continue
+            except _Elsewhere:
+                yield Connect(place.span, None)
+                continue
             except Mistake:
                 draft.broken = True
                 continue
@@ -110,6 +117,8 @@ class _Names:
             try:
                 other, socket = self._named(draft, end)
                 bind = self._bound(draft, other, socket, end)
+            except _Elsewhere:
+                continue
             except Mistake:
                 draft.broken = True
                 continue
@@ -124,13 +133,13 @@ class _Names:
         name = f"{draft.scope.prefix}{end.socket.text}"
         if name not in self._by_name:
             if any(f"{name}.".startswith(f"{draft.scope.prefix}{lost}.") for lost in draft.scope.file.lost):
-                raise Mistake  # it may be declared where nothing could be read
+                raise _Elsewhere  # it may be declared where nothing could be read
             self.unknown += 1
             known = self._names if self.unknown <= MANY else ()
             self._fail(mistakes.unknown_name(end.socket.span, end.socket.text, "socket", known))
         other, sketch = self._by_name[name]
         if sketch.socket.type not in SOCKETS or (other.broken and not sketch.socket.binds):
-            raise Mistake  # what is wrong there has been said
+            raise _Elsewhere  # what is wrong there has been said
         return other, sketch.socket
 
     @cached_property
@@ -166,8 +175,7 @@ class _Names:
             sockets, transport = self._sockets(other, outer, rest)
             for found in sockets:
                 if found.socket.type not in SOCKETS or (other.broken and not found.socket.binds):
-                    draft.broken = True  # what is wrong there has been said
-                    continue
+                    continue  # what is wrong there has been said
                 bind = self._nearest(draft, other, found.socket, transport)
                 if bind is not None:
                     targets.append(Target(found.socket.id, bind.index))
@@ -212,11 +220,11 @@ class _Names:
             self._fail(mistakes.several_sockets(part.name.span, "", message, (), scope.declared[name]))
         if name not in scope.named:
             if name in scope.file.lost or (scope.file.doubtful and not scope.file.statements):
-                raise Mistake  # it may be declared where nothing could be read
+                raise _Elsewhere  # it may be declared where nothing could be read
             what = "device, app or module"
             self._fail(mistakes.unknown_name(part.name.span, name, what, scope.named))
         if not scope.named[name]:
-            raise Mistake  # a module that cannot be used, which has been said
+            raise _Elsewhere  # a module that cannot be used, which has been said
         return self._choose(scope.named[name], part, outer, scope.declared[name])
 
     def _choose(self, things: list[Any], part: tree.Part, outer: Outer, declared: Span) -> list[Any]:
@@ -265,19 +273,23 @@ class _Names:
             return sockets, ""
         if rest[0].name.text not in TRANSPORTS or len(rest) > 1 or rest[0].bracket:
             message = f"`{rest[-1].span.text}` is not a part of `{outer.reference.parts[0].span.text}`"
-            self._fail(mistakes.several_sockets(rest[-1].span, rest[-1].name.text, message, (), declared))
+            known = TRANSPORTS if nearest(rest[-1].name.text, TRANSPORTS) else ()
+            self._fail(mistakes.several_sockets(rest[-1].span, rest[-1].name.text, message, known, declared))
         if not other.broken:
             self._has_transport(sockets, rest[0], declared)
         return sockets, rest[0].name.text
 
     def _no_socket(self, other: Draft, reference: tree.Reference, rest: tuple[tree.Part, ...], declared: Span) -> NoReturn:
-        if (other.broken and not other.sockets) or self.drafts.touched(other.statement.span):
-            raise Mistake  # what is wrong there has been said
+        side = isinstance(other.component, Device) and rest and rest[0].name.text in SIDES
+        if (other.broken and (side or not other.sockets)) or self.drafts.touched(other.statement.span):
+            raise _Elsewhere  # what is wrong there has been said
         what = other.statement.name.text
         names = tuple(islice(chain(other.named, other.devices), MOST_NAMES))
         if rest:
-            message = f"`{what}` has no socket `{rest[0].name.text}`"
-            self._fail(mistakes.several_sockets(rest[0].span, rest[0].name.text, message, names, declared))
+            name = rest[0].name.text
+            message = f"`{what}` has no socket `{name}`"
+            known = names if nearest(name, names) or not nearest(name, TRANSPORTS) else tuple(TRANSPORTS)
+            self._fail(mistakes.several_sockets(rest[0].name.span, name, message, known, declared))
         message = f"`{what}` has no socket" if not names else f"`{what}` has several sockets"
         self._fail(mistakes.several_sockets(reference.span, "", message, names, declared))
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from topo import mistakes
-from topo.diagnostic import Diagnostic, Edit, Fix, did_you_mean
+from topo.diagnostic import Diagnostic, Edit, Fix, did_you_mean, nearest
 from topo.source import Span
 from topo.syntax import expression, tree
 from topo.syntax.expression import ExpressionError, Variable
@@ -42,6 +42,8 @@ NEAR_UNITS = {
     "b": "B", "bytes": "B", "k": "KiB", "K": "KiB", "kb": "KiB", "KB": "KiB", "kib": "KiB", "kB": "KiB", "MB": "MiB", "mb": "MiB", "mib": "MiB",
     "G": "GiB", "GB": "GiB", "gb": "GiB", "gib": "GiB",
 }  # fmt: skip
+SAME = ("msec", "millis", "sec", "secs", "min", "mins", "hour", "hours", "bytes", "kib", "mib", "gib")
+"""Those of them that mean the same, and nothing else."""
 THOUSANDS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 BOOLEANS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 ALIKE = {
@@ -133,9 +135,12 @@ def _bad_number(span: Span, text: str, right: str) -> Diagnostic:
         number, byte_unit = match[1], {"k": "KiB", "K": "KiB", "M": "MiB", "G": "GiB"}[match[2]]
         notes = (f"a number is written out, `{int(number) * THOUSANDS[match[2]]}`; a size is `{number}{byte_unit}`",)
         return bad_number(span, f"`{text}` could be a number or a size", notes=notes)
+    unit = text.lstrip("-0123456789._")
+    sure = unit in SAME or unit in DURATIONS or unit in SIZES
     if FRACTION.fullmatch(text):
-        return bad_number(span, f"`{text}` has a fraction, and numbers are whole", right)
-    return bad_number(span, f"`{text}` is not a number" if not right else f"`{text}` has a unit that there is not", right)
+        return bad_number(span, f"`{text}` has a fraction, and numbers are whole", right, sure=sure)
+    message = f"`{text}` has a unit that there is not" if right else f"`{text}` is not a number"
+    return bad_number(span, message, right, sure=sure)
 
 
 def _nearest(text: str) -> str:
@@ -201,10 +206,10 @@ class Values:
 
     # Params
 
-    def param(self, name: str, span: Span) -> Given:
-        """The value of a param that is used at `span`."""
+    def param(self, name: str, span: Span, numbers: Numbers) -> Given:
+        """The value of a param that is used at `span`, where there are numbers of replicas beside the params."""
         if name not in self.declared:
-            self._fail(mistakes.unknown_param(span, name, self.declared))
+            self._fail(mistakes.unknown_param(span, name, (*self.declared, *(n for n in numbers if n.isidentifier()))))
         given = self._try(name, span)
         if given is None:
             raise Mistake
@@ -326,8 +331,8 @@ class Values:
         word = node.span.text
         if word in ("true", "false"):
             return Given("bool", int(word == "true"), word)
-        meant = BOOLEANS.get(word.lower(), f'"{word}"')
-        fix = Fix(f"write `{meant}`" if word.lower() in BOOLEANS else "put it in quotes", (Edit(node.span, meant),))
+        meant = BOOLEANS.get(word.lower()) or next(iter(nearest(word, ("true", "false"))), "")
+        fix = Fix(f"write `{meant}`" if meant else "put it in quotes", (Edit(node.span, meant or f'"{word}"'),))
         self._fail(not_a_value(node.span, fix, self.declared))
 
     def _file(self, node: tree.FileText, numbers: Numbers) -> Given:
@@ -422,7 +427,7 @@ class Values:
         parsed = self.parsed(text, span)
         match parsed.expression:
             case Variable(name) if name not in numbers and not parsed.variable:
-                return self.param(name, span)
+                return self.param(name, span, numbers)
             case None:
                 self._fail(bad_expression(span, "a number or a param stands here"))
             case _ if parsed.variable:
@@ -460,7 +465,7 @@ class _Lookup(dict[str, int]):
         self.values_, self.span = values, span
 
     def __missing__(self, name: str) -> int:
-        given = self.values_.param(name, self.span)
+        given = self.values_.param(name, self.span, self)
         if given.kind != "int" or not isinstance(given.value, int):
             raise ExpressionError(f"`{name}` is a {given.kind}, not a number")
         return given.value

@@ -305,3 +305,11 @@ def test_a_mistake_of_our_own_asks_for_a_report(write: Path) -> None:
     assert done.returncode == 2
     assert "RuntimeError: this is broken" in done.stderr
     assert "Please report it" in done.stderr
+
+
+def test_names_on_the_command_line_are_proposed_too(ztopo: Ztopo, tmp_path: Path) -> None:
+    (tmp_path / "x.ztopo").write_text("ztopo 1\nparam base: port\napp a: PUB bind tcp://*:${base}\n")
+    assert "did you mean `base`?" in ztopo("check", "--set", "base=1", "--set", "bsae=1").stdout
+    assert "did you mean `ZT201`" in ztopo("explain", "ZT2001").stderr
+    assert "did you mean `explain`?" in ztopo("explian").stderr
+    assert "'--format'?" in ztopo("check", "--fromat", "json").stderr

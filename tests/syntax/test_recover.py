@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import right_texts
+from tests.strategies import Mistake, right_texts, wrong_texts
 from topo.compile import compile
 from topo.diagnostic import counted
 from topo.source import Source
@@ -59,6 +59,13 @@ def test_lines_that_do_not_tell_make_nothing_worse() -> None:
 
 def test_one_line_that_never_ends_its_block() -> None:
     assert told("app a: PUB bind tcp://*:1 { linger 0\napp b: PULL connect nobody\n") == [("ZT013", 1), ("ZT101", 2)]
+
+
+@given(wrong_texts())
+@settings(max_examples=500)
+def test_mistakes_in_some_statements_are_found_there_each_once_and_none_elsewhere(made: tuple[str, dict[int, Mistake]]) -> None:
+    text, mistakes = made
+    assert sorted(told(text)) == sorted((mistake.code, line) for line, mistake in mistakes.items())
 
 
 @given(right_texts(), st.data())

@@ -124,7 +124,7 @@ def bad_expression(span: Span, why: str) -> Diagnostic:
 
 
 @finding("ZT005", "a number that is not written as the language has it")
-def bad_number(span: Span, message: str, right: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
+def bad_number(span: Span, message: str, right: str = "", notes: tuple[str, ...] = (), *, sure: bool = False) -> Diagnostic:
     """Numbers are whole: `1000`, `10_000`. Durations end with `ms`, `s`, `m` or `h`, sizes with `B`, `KiB`, `MiB` or `GiB`.
 
     ```ztopo ZT005
@@ -137,7 +137,7 @@ def bad_number(span: Span, message: str, right: str = "", notes: tuple[str, ...]
     app work: PULL connect jobs
     ```
     """
-    fix = Fix(f"write `{right}`", (Edit(span, right),)) if right else None
+    fix = Fix(f"write `{right}`", (Edit(span, right),), safe=sure) if right else None
     notes = notes if notes or right else ("whole numbers, with ms, s, m or h for a duration and B, KiB, MiB or GiB for a size",)
     return Diagnostic(code="ZT005", message=message, labels=(Label(span),), notes=notes, fix=fix)
 
@@ -296,7 +296,9 @@ def not_a_value(span: Span, fix: Fix, params: Iterable[str]) -> Diagnostic:
         return Diagnostic(
             code="ZT037", message=message, labels=(Label(span),), notes=("a param is inserted as ${name}",), fix=fix
         )
-    notes = ("texts stand in double quotes; params as ${name}",)
+    (edit,) = fix.edits
+    nearly = edit.text in ("true", "false")
+    notes = (f"did you mean `{edit.text}`?" if nearly else "texts stand in double quotes; params as ${name}",)
     return Diagnostic(code="ZT037", message=message, labels=(Label(span),), notes=notes, fix=fix)
 
 

@@ -1,9 +1,9 @@
 """What a syntax error is called. That is learned from examples.
 
-The wrong examples of each finding in `topo/syntax/slips.py` are read, and wherever the parser gets stuck its state, the token, and the token
-behind it are noted with that finding. When it gets stuck in a text of somebody else, those findings are asked that were noted
-for the same state and tokens, then for the same state and token, then, unless it is a word, for the same token anywhere. The
-first that knows what to say, says it. For what no example has there is ZT001: what was found, and what would have fitted.
+The wrong examples of each finding in `topo/syntax/slips.py` are read, and wherever the parser gets stuck, its state and the type of
+the token are noted with that finding. When it gets stuck in a text of somebody else, those findings are asked that were noted for the same
+state and type or, unless it is a word or the end of a line, for the same type anywhere. The first that knows what to say, says it.
+For what no example has there is ZT001: what was found, and what would have fitted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Learned", "Slip", "examples", "name", "slips_by_code"]
 
 Slip = Callable[[Trouble], "Diagnostic | None"]
 Key = tuple[object, ...]
-Learned = dict[Key, tuple[str, ...]]
+Learned = dict[Key, set[str]]
 """What is learned: the codes of what may be meant, by what the parser is stuck at."""
 
 WORDS = {
@@ -64,36 +64,29 @@ def examples(finding: Finding) -> Iterator[str]:
 
 def learn(stuck: Callable[[str], Iterable[Trouble]]) -> Learned:
     """Read all examples; `stuck` reads one, and returns where the parser gets stuck."""
-    learned: dict[Key, dict[str, None]] = {}
+    learned: Learned = {}
     for code, slip in slips_by_code().items():
         for text in examples(slip.finding):  # type: ignore[attr-defined]  # a mark of `finding`
             for trouble in stuck(text):
                 for key in _keys(trouble):
-                    learned.setdefault(key, {})[code] = None
-    return {key: tuple(codes) for key, codes in learned.items()}
+                    learned.setdefault(key, set()).add(code)
+    return learned
 
 
 def _keys(trouble: Trouble) -> list[Key]:
     """What a mistake is known by, the most telling first."""
     kind = "NAME" if trouble.is_word else "NEWLINE" if trouble.token.type in ("SEMICOLON", "$END") else trouble.token.type
     state = trouble.state if trouble.before else ("at the beginning", bool(trouble.opened))
-    found: list[Key] = [
-        (state, trouble.token.type, trouble.next),
-        (state, kind, trouble.next),
-        (state, trouble.token.type),
-        (state, kind),
-    ]
-    return found if trouble.is_word or trouble.token.type == "NEWLINE" else [*found, (trouble.token.type,)]
+    return [(state, kind), *([] if trouble.is_word or trouble.token.type == "NEWLINE" else [(trouble.token.type,)])]
 
 
 def name(trouble: Trouble, learned: Learned) -> Diagnostic:
     """What there is to say about a token that does not fit."""
-    asked: set[str] = set()
     for key in _keys(trouble):
-        for code in learned.get(key, ()):
-            if code not in asked and (said := slips_by_code()[code](trouble)) is not None:
+        meant = learned.get(key, set())
+        for code, slip in slips_by_code().items():
+            if code in meant and (said := slip(trouble)) is not None:
                 return said
-            asked.add(code)
     if trouble.token.type == "$END":
         return syntax_error(
             trouble.place(trouble.last) if trouble.last else trouble.span, "the text ends in the middle of a statement"

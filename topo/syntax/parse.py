@@ -7,6 +7,7 @@ come back as the `doc` of the declaration that follows them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from threading import RLock
 from typing import Any
@@ -59,7 +60,7 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
                 learned = _learned()
                 build.begin(source)
                 file, troubles = recover(source, parser)
-                said = [name(trouble, learned) for trouble in troubles]
+                said = _one_at_a_place(name(trouble, learned) for trouble in troubles)
         except TooDeep as deep:
             file = _nothing_of(source)
             said = [mistakes.too_deep(deep.span, MOST_DEPTH)]
@@ -69,6 +70,14 @@ def parse(source: Source, *, fragment: bool = False) -> tuple[tree.File, list[Di
     if version and isinstance(file.statements[0] if file.statements else None, tree.Version):
         return _nothing_of(source), version  # what a later version says is not judged by the rules of this one
     return file, [*version, *said]
+
+
+def _one_at_a_place(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The first of those that begin at one place: what else is wrong there comes of it."""
+    said: dict[int, Diagnostic] = {}
+    for diagnostic in diagnostics:
+        said.setdefault(diagnostic.span.start if diagnostic.span else -1, diagnostic)
+    return list(said.values())
 
 
 def tokens(source: Source) -> list[Token]:

@@ -41,6 +41,9 @@ MOST_MISTAKES = 100
 INSIDE = ("IN", "OUT", "MONITOR", "CONTROL", "SOCKET", "RUN", "RESTART", "ON", "CONTEXT", "WITH")
 """The words that statements begin with that stand in blocks only."""
 
+STANDING = {"NAME", "NUMBER", "STRING", "ENDPOINT"}
+"""What may be meant by something that is none of it."""
+
 MOST_GUESSES = 10
 """So many places are tried for a brace that is missing or too many."""
 MOST_TOKENS = 200_000
@@ -212,9 +215,13 @@ class _Reading:
         comma = next((n for n in range(at - 1, begin, -1) if self.tokens[n].type == "COMMA"), -1)
         if comma < at - 2 or comma < 0:
             return -1
-        sign = made_up("NEWLINE" if "\n" in self.tokens[comma] else "SEMICOLON", self.tokens[comma])
+        over = "\n" in self.tokens[comma]
+        sign = made_up("NEWLINE" if over else "SEMICOLON", self.tokens[comma])
+        behind = self.tokens[comma + 1 : at + 1]
+        if over and braces.indent(self.source, behind[0]) <= braces.indent(self.source, self.tokens[begin]):
+            behind = []  # another statement, whatever may be wrong in it
         before = self.begins[-1][1]
-        if not self._fits([*self.tokens[begin:comma], sign, *self.tokens[comma + 1 : at + 1]], before.state_stack):
+        if not self._fits([*self.tokens[begin:comma], sign, *behind], before.state_stack):
             return -1
         self._doubt(begin, comma)
         self.tokens[comma] = sign
@@ -261,8 +268,9 @@ class _Reading:
             yield 0, [made_up("LBRACE", token, in_front=True)]
         if token.type == "RBRACE" and not self.opened:
             yield 1, []
-        if not is_word(token) and (word := self._in_one_word(at)) > 1:
+        for word in range(0 if is_word(token) else self._in_one_word(at), 1, -1):
             yield word, []
+            yield from ((word, [made_up(kind, token)]) for kind in sorted(accepted & STANDING))
         for near in nearest(str(token), sorted(t.lower() for t in accepted - SIGNS)) if token.type == "NAME" else ():
             yield 1, [Token.new_borrow_pos(near.upper(), near, token)]
         for kind in sorted(accepted - {"NEWLINE", "SEMICOLON", "LBRACE", "RBRACE"}, key=_plainness):
@@ -271,7 +279,7 @@ class _Reading:
             return
         for out in (1, 2, 3):
             yield out, []
-        for kind in sorted(accepted & {"NAME", "NUMBER", "STRING", "ENDPOINT"}):
+        for kind in sorted(accepted & STANDING):
             yield 1, [made_up(kind, token)]
 
     def _goes_on_below(self, at: int) -> bool:

@@ -54,10 +54,41 @@ def _near(word: str, known: tuple[str, ...] | list[str]) -> str:
     longer = [k for k in known if len(word) > 2 and k.startswith(word.lower())]
     if len(longer) == 1:
         return longer[0]
-    return next(iter(nearest(word, known)), "")
+    return next(iter(nearest(word, known)), "") if len(word) > 1 else ""
 
 
 # -- words ------------------------------------------------------------------------------------------------------------------------
+
+
+@finding("ZT032", "an arrow")
+def arrow(trouble: Trouble) -> Diagnostic | None:
+    """A link is declared by the socket that connects; there are no arrows.
+
+    ```ztopo ZT032
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL -> jobs
+    app more: PULL connect -> jobs
+    jobs -> work
+    jobs => work
+    ```
+
+    ```ztopo
+    app jobs: PUSH bind tcp://*:5555
+    app work: PULL connect jobs
+    ```
+    """
+    tokens = (trouble.token, *trouble.behind[:2])
+    at = next((t for t in tokens if t.type == "ARROW"), None)
+    if at is None:
+        return None
+    start = (at.start_pos or 0) - (trouble.source.text[(at.start_pos or 0) - 1 : at.start_pos] == "=")
+    span = Span(trouble.source, start, at.end_pos or 0)
+    return _say(
+        "ZT032",
+        span,
+        f"`{span.text}` means nothing here",
+        "a link is made by the socket that connects: `app work: PULL connect jobs`",
+    )
 
 
 @finding("ZT007", "a declaration that there is not")
@@ -191,8 +222,10 @@ def colon_missing(trouble: Trouble) -> Diagnostic | None:
     ```ztopo ZT010
     app jobs PUSH bind tcp://*:5555
     app sink bind tcp://*:5556
-    app work { socket jobs PULL connect jobs }
+    app work { socket jobs PULL connect jobs; socket more[2] PULL connect jobs }
+    app last[2] PULL connect jobs
     device stream streamer { in bind tcp://*:5557; out bind tcp://*:5558 }
+    device more[2] streamer { in bind tcp://*:*; out bind tcp://*:* }
     security keys curve { }
     param port int = 5
     ```
@@ -207,7 +240,8 @@ def colon_missing(trouble: Trouble) -> Diagnostic | None:
     if "COLON" not in trouble.accepted or not trouble.is_word or trouble.last is None:
         return None
     message = f"no `:` stands between `{trouble.last}` and `{trouble.token}`"
-    return _say("ZT010", trouble.span, message, fix=_before(trouble.gap(), ":", "put a `:` there"))
+    sure = trouble.next in ("BIND", "CONNECT", "LBRACE", "EQUALS", "SWAP", "AS", *ENDS)
+    return _say("ZT010", trouble.span, message, fix=_before(trouble.gap(), ":", "put a `:` there", safe=sure))
 
 
 @finding("ZT011", "a sign that does not stand there")
@@ -512,6 +546,14 @@ def comma_too_many(trouble: Trouble) -> Diagnostic | None:
     app jobs: PUB bind tcp://*:5555,
     app more: PUB bind tcp://*:5556, ; app last: PUB bind tcp://*:5557
     app seen: SUB connect jobs, more,, last { subscribe "a", }
+    app bare: PUB bind tcp://*:5558, { linger 0 }
+    app each: SUB connect jobs, { subscribe "" }
+    param where = 5,
+    app tail {
+        socket jobs: PUB bind tcp://*:5559,
+        run "python tail.py"
+    }
+    param last = 6,
     ```
 
     ```ztopo
@@ -619,6 +661,7 @@ def options_outside(trouble: Trouble) -> Diagnostic | None:
     app more: PUB bind tcp://*:5556 xpub_nodrop true
     app seen: SUB connect jobs subscribe "a"
     app last: SUB connect jobs rcvhwm 5 { linger 0 }
+    app each: SUB connect tcp://127.0.0.1:5555 run "python each.py"
     ```
 
     ```ztopo
@@ -626,7 +669,7 @@ def options_outside(trouble: Trouble) -> Diagnostic | None:
     app seen: SUB connect jobs { subscribe "a" }
     ```
     """
-    if trouble.token.type != "NAME" or trouble.next not in ("NUMBER", "STRING", "NAME"):
+    if trouble.token.type not in ("NAME", "RUN") or trouble.next not in ("NUMBER", "STRING", "NAME"):
         return None
     if not any(t.type in ("BIND", "CONNECT") for t in trouble.before):
         return None
@@ -635,7 +678,7 @@ def options_outside(trouble: Trouble) -> Diagnostic | None:
         return None
     span = Span(trouble.source, trouble.span.start, value.end_pos or 0)
     fix = _instead(span, f"{{ {span.text} }}", "put it in braces") if then.type in ENDS else None
-    return _say("ZT023", span, "the options of a socket stand in braces", fix=fix)
+    return _say("ZT023", span, "what belongs to a socket stands in braces", fix=fix)
 
 
 @finding("ZT024", "two statements without a sign between them")
@@ -692,28 +735,36 @@ def comma_missing(trouble: Trouble) -> Diagnostic | None:
         return None
     shown = trouble.place(trouble.last).text
     message = f"no `,` stands between `{shown}` and `{trouble.span.text}`"
-    return _say("ZT025", trouble.span, message, fix=_before(trouble.gap(), ",", "put a `,` there"))
+    sure = not (trouble.is_word or is_word(trouble.last))
+    return _say("ZT025", trouble.span, message, fix=_before(trouble.gap(), ",", "put a `,` there", safe=sure))
 
 
 # -- what stands in place of something --------------------------------------------------------------------------------------------
 
 
-@finding("ZT026", "a command without quotes")
+@finding("ZT026", "a command or a path without quotes")
 def command_not_quoted(trouble: Trouble) -> Diagnostic | None:
-    """The command that an app runs is a text, in quotes. Without them stand `run thread`, `run process` and `run inside`.
+    """The command that an app runs, and the path of a module, are texts, in quotes. Without them stand `run thread`, `run process`
+    and `run inside`.
 
     ```ztopo ZT026
     app jobs: PUB bind tcp://*:5555 { run python jobs.py }
     app more: PUB bind tcp://*:5556 { run ./more }
     app last: PUB bind tcp://*:5557 { run /usr/bin/last }
     app tail: PUB bind tcp://*:5558 { run ${command} }
+    use pool.ztopo as pool
     ```
 
     ```ztopo
     app jobs: PUB bind tcp://*:5555 { run "python jobs.py" }
     ```
     """
-    if trouble.last is None or trouble.last.type != "RUN" or len(trouble.before) != 1 or trouble.token.type in ENDS:
+    if trouble.last is None or len(trouble.before) != 1 or trouble.token.type in ENDS:
+        return None
+    if trouble.last.type == "USE" and trouble.is_word:
+        path = trouble.word()
+        return _say("ZT026", path, "the path of a module stands in quotes", fix=_instead(path, f'"{path.text}"', safe=True))
+    if trouble.last.type != "RUN":
         return None
     rest = re.split(r"[;}\n]|\s#", trouble.source.text[trouble.span.start :], maxsplit=1)[0].rstrip()
     span = Span(trouble.source, trouble.span.start, trouble.span.start + len(rest))
@@ -733,6 +784,7 @@ def no_transport(trouble: Trouble) -> Diagnostic | None:
     app work: PULL connect localhost:5555
     app half: PULL connect tcp:/127.0.0.1:5555
     app bare: PULL connect /tmp/jobs
+    app some: PULL connect tcp//127.0.0.1:5555
     ```
 
     ```ztopo
@@ -742,9 +794,9 @@ def no_transport(trouble: Trouble) -> Diagnostic | None:
     """
     if not any(t.type in ("BIND", "CONNECT") for t in trouble.before):
         return None
-    first = (
-        trouble.last if trouble.token.type == "COLON" and trouble.last is not None and is_word(trouble.last) else trouble.token
-    )
+    colon = trouble.token.type == "COLON" and not _spaced(trouble.span)
+    slashes = trouble.token.type == "OTHER_COMMENT" and trouble.gap().start == trouble.span.start
+    first = trouble.last if (colon or slashes) and trouble.last is not None and is_word(trouble.last) else trouble.token
     instead_of_one = trouble.last is not None and trouble.last.type in ("BIND", "CONNECT", "COMMA")
     if first is trouble.token and not (instead_of_one and trouble.token.type in ("NUMBER", "STAR", "OTHER_COMMENT", "SYMBOLS")):
         return None
@@ -777,6 +829,7 @@ def neither_bind_nor_connect(trouble: Trouble) -> Diagnostic | None:
     app seen: PULL jobs.out
     app work: tcp://*:5556
     device stream: streamer { in tcp://*:5557; out PUSH jobs { linger 0 } }
+    device other: streamer { in stream.out; out PUSH bind tcp://*:5558 }
     ```
 
     ```ztopo
@@ -784,14 +837,14 @@ def neither_bind_nor_connect(trouble: Trouble) -> Diagnostic | None:
     app work: PULL connect jobs
     ```
     """
+    token = trouble.token
     if "BIND" not in trouble.accepted or trouble.accepted & {"COMMA", "DOT"}:
         return None
-    token = trouble.token
-    if token.type not in ("ENDPOINT", "STRING", "INTERPOLATION", "NAME"):
+    if token.type == "DOT" and trouble.last is not None and trouble.behind and not TYPE.fullmatch(trouble.behind[0]):
+        token = trouble.last
+    elif token.type not in ("ENDPOINT", "STRING", "INTERPOLATION", "NAME") or token.type in trouble.accepted:
         return None
-    if token.type == "NAME" and "NAME" in trouble.accepted:
-        return None
-    word = trouble.word() if token.type == "NAME" else trouble.span
+    word = _from(trouble, token) if token.type == "NAME" else trouble.span
     notes = ("one of the two sockets of a link binds, the other connects",)
     return _say("ZT028", word, f"neither `bind` nor `connect` stands in front of `{word.text}`", *notes)
 
@@ -887,6 +940,7 @@ def ends_too_early(trouble: Trouble) -> Diagnostic | None:
     topology
     app jobs: PUB bind
     app seen: SUB connect { subscribe "" }
+    app last: SUB connect
     app more: SUB connect jobs { linger; subscribe }
     app tail: SUB connect jobs { run }
     app : PUB bind tcp://*:5555
@@ -925,42 +979,11 @@ def _missing(trouble: Trouble) -> str:
     if trouble.last is not None and trouble.last.type == "ZTOPO":
         return "the version of the language"
     if trouble.accepted == {"AS"}:
-        return "`as` and a name"
+        return "`as NAME`"
     return next((what for kind, what in EXPECTED.items() if kind in trouble.accepted), "")
 
 
 # -- habits from elsewhere --------------------------------------------------------------------------------------------------------
-
-
-@finding("ZT032", "an arrow")
-def arrow(trouble: Trouble) -> Diagnostic | None:
-    """A link is declared by the socket that connects; there are no arrows.
-
-    ```ztopo ZT032
-    app jobs: PUSH bind tcp://*:5555
-    app work: PULL -> jobs
-    app more: PULL connect -> jobs
-    jobs -> work
-    jobs => work
-    ```
-
-    ```ztopo
-    app jobs: PUSH bind tcp://*:5555
-    app work: PULL connect jobs
-    ```
-    """
-    tokens = (trouble.token, *trouble.behind[:2])
-    at = next((t for t in tokens if t.type == "ARROW"), None)
-    if at is None:
-        return None
-    start = (at.start_pos or 0) - (trouble.source.text[(at.start_pos or 0) - 1 : at.start_pos] == "=")
-    span = Span(trouble.source, start, at.end_pos or 0)
-    return _say(
-        "ZT032",
-        span,
-        f"`{span.text}` means nothing here",
-        "a link is made by the socket that connects: `app work: PULL connect jobs`",
-    )
 
 
 @finding("ZT033", "brackets as for a call")
@@ -1008,7 +1031,8 @@ def other_comment(trouble: Trouble) -> Diagnostic | None:
     text = str(trouble.token)
     sign = next(s for s in ("//", "/*", "<!--", "--") if text.startswith(s))
     span = Span(trouble.source, trouble.span.start, trouble.span.start + len(sign))
-    fix = _instead(span, "#", safe=True) if sign in ("//", "--") else None
+    apart = not trouble.source.text[: span.start].rstrip(" \t") or trouble.source.text[span.start - 1].isspace()
+    fix = _instead(span, "#", safe=True) if sign in ("//", "--") and apart else None
     return _say("ZT034", span, f"`{sign}` means nothing here", "comments begin with `#`", fix=fix)
 
 
