@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up test check format bench fuzz prove leakcheck golden clean
+.PHONY: help up test check format bench fuzz prove leakcheck moments golden clean
 
 help:
 	@echo "make up      build ztopo in a virtual environment and run examples/request_broker.ztopo (Ctrl-C stops it)"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz    look for an hour for inputs that go wrong (FUZZ_SECONDS=60 for a minute)"
 	@echo "make prove   hold the model of messages to real sockets, over thousands of generated topologies"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
+	@echo "make moments  end a running topology at every moment of its start, and look for what is left"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
 $(BIN)/python:
@@ -80,6 +81,9 @@ prove: $(VENV)/testable
 leakcheck: $(VENV)/testable
 	$(BIN)/python -m tests.leakcheck
 	ZTOPO_CORE=python $(BIN)/python -m tests.leakcheck 1000
+
+moments: $(VENV)/testable
+	$(BIN)/python -m tests.moments
 
 golden: $(VENV)/testable
 	$(BIN)/python -m pytest -q --golden

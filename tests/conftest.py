@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from hypothesis import settings
 # How long an example takes says nothing on a busy machine; and what is committed is judged by the same examples everywhere.
 settings.register_profile("ztopo", deadline=None, derandomize=True)
 settings.load_profile("ztopo")
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would all programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

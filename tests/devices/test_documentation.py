@@ -5,12 +5,13 @@ Each program runs in a process of its own, without a main guard; the tests only 
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,14 @@ def running(program: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str
         stdout=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        start_new_session=True,
     )
     lines = Lines(process)
     try:
         yield process, lines
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the peers that it has forked, too
         process.wait()
         lines.close()
         assert process.stdin is not None

@@ -15,6 +15,7 @@ import pytest
 import zmq
 
 import topo
+from tests.processes import PATIENCE
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run.events import Bound, Phased, Ready, Started, Stopped, Told
@@ -272,6 +273,19 @@ def test_what_happens_is_told_in_order(context: zmq.Context[zmq.Socket[bytes]], 
     stopped = next(e for e in told if isinstance(e, Stopped))
     assert stopped.reason == "terminated"
     assert any(isinstance(e, Ready) for e in told)
+
+
+def test_output_that_cannot_be_printed_is_said_once_and_holds_no_app_up(
+    context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = plan_of("app loud { run \"python -c 'for n in range(20000): print(n)'\" }\n")  # more than a pipe takes
+    with open(os.devnull, encoding="utf-8") as closed:
+        closed.close()
+        monkeypatch.setattr(sys, "stdout", closed)
+        with start(plan, context=context) as running:
+            assert running.wait(PATIENCE)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{plan.name}: the output of loud goes nowhere: I/O operation on closed file")
 
 
 def test_a_program_that_forgets_to_stop_it_ends_all_the_same(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple, TextIO
 
 from topo.render import plural
 
-__all__ = ["Queue", "Writer", "go_nowhere"]
+__all__ = ["Queue", "Writer"]
 
 ROOM = 1 << 20
 """Bytes of output that wait for a reader."""
@@ -65,20 +65,12 @@ class Writer:
             queue.close()
 
     def _failed(self, handle: int, error: OSError) -> None:
-        go_nowhere(handle)
         if handle == self._out.fileno():
             self._on_failed(error)
 
 
 def _encoded(text: str, stream: TextIO) -> bytes:
     return text.encode(stream.encoding, stream.errors or "strict")
-
-
-def go_nowhere(handle: int) -> None:
-    """Let what is written to a descriptor from now on go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, handle)
-    os.close(nowhere)
 
 
 class Piece(NamedTuple):
@@ -103,7 +95,7 @@ class Queue:
     """What waits to be written to one file, and the thread that writes it."""
 
     def __init__(self, on_failed: Callable[[int, OSError], None], *, room: int = ROOM, patience: float = PATIENCE) -> None:
-        """`on_failed` hears which descriptor cannot be written to, in the queue's own thread."""
+        """`on_failed` hears once of each descriptor that cannot be written to, in the queue's own thread."""
         self._on_failed = on_failed
         self._room = room
         self._patience = patience
@@ -114,6 +106,8 @@ class Queue:
         """How often the reader has taken something."""
         self._stuck = False
         """Whether the reader takes nothing."""
+        self._failed: set[int] = set()
+        """What is written there goes nowhere."""
         self._closing = False
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="ztopo writer", daemon=True)
@@ -206,11 +200,11 @@ class Queue:
             return Piece(first.handle, b"".join(lines))
 
     def _write(self, handle: int, data: bytes) -> None:
-        while data:
+        while data and handle not in self._failed:
             try:
                 data = data[os.write(handle, data) :]
             except BlockingIOError:  # somebody has made the file one that does not block
                 select.select([], [handle], [])
             except OSError as error:
+                self._failed.add(handle)
                 self._on_failed(handle, error)
-                return

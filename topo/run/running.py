@@ -96,6 +96,8 @@ class Running:
         self._raised: BaseException | None = None
         self._addresses: Mapping[str, tuple[str, ...]] = {}
         self._sockets: list[tuple[int, Socket]] = []
+        self._unprinted: set[str] = set()
+        """The apps whose output cannot be printed."""
         self._supervisor = Supervisor(
             plan, context=context if in_process else None, sources=sources, tell=self._heard, on_output=self._wrote, limits=limits
         )
@@ -238,5 +240,11 @@ class Running:
             self._on_failure(diagnostic)
 
     def _wrote(self, name: str, line: str, goes_on: bool) -> None:
-        shown = harmless(line) if sys.stdout is not None and sys.stdout.isatty() else line
-        print(f"{name} {'+' if goes_on else '|'} {shown}", flush=True)
+        """Print a line of an app's output. Where that cannot be, the app is not to wait until somebody takes it."""
+        try:
+            shown = harmless(line) if sys.stdout is not None and sys.stdout.isatty() else line
+            print(f"{name} {'+' if goes_on else '|'} {shown}", flush=True)
+        except (OSError, ValueError) as error:  # nobody reads it any more, or the program has closed it
+            if name not in self._unprinted:
+                self._unprinted.add(name)
+                log.warning("%s: the output of %s goes nowhere: %s", self.name, name, error)
