@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from topo.compile import compile
-from topo.envelope import Journey, Leg, label, trace
+from topo.envelope import Journey, Leg, label
 from topo.graph import Graph
 from topo.source import Source
+from topo.trace import trace
 from topo.zeromq.envelopes import ENVELOPES
 from topo.zeromq.sockets import SOCKETS
 

@@ -1,7 +1,7 @@
 """Questions to a whole topology: what hangs on what, where nothing goes, who holds up whom, and how much may lie about.
 
 The answers are data, with the sockets and devices that they are about; `topo/render/analysis_*.py` writes them. All but the
-smallest come from networkx, over the routes of messages (`topo/envelope.py`) or over who is linked to whom. Each takes time in
+smallest come from networkx, over the routes of messages (`topo/routes.py`) or over who is linked to whom. Each takes time in
 proportion to the links.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from topo.envelope import Point, peers_of, routes
 from topo.graph import Graph, Link, passes
 from topo.model import REPLICA, Component, Device, Socket
+from topo.routes import Point, peers_of, routes
 from topo.source import Span
 from topo.zeromq.envelopes import ENVELOPES
 from topo.zeromq.sockets import SOCKETS

@@ -4,21 +4,21 @@ What the types do is a table, `topo/zeromq/envelopes.py`; what an app's program 
 get to its end: a body, behind the name of each peer that a ROUTER on the way has to be told. A program answers behind what stood
 in front of the question, as those do that know ZeroMQ.
 
-`routes` is where messages can go at all: a directed graph of points, each a socket that receives or one that sends, for what
-comes in at one side of a device leaves it at another. A way through it is walked, and the walk ends early where a socket would
-drop, hold back or misdirect the message: then the leg says why, and which words of the file are the reason.
+A way through the routes (`topo/routes.py`) is walked, and the walk ends early where a socket would drop, hold back or misdirect
+the message: then the leg says why, and which words of the file are the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from topo.graph import Graph, Link, flows
+from topo.graph import Graph, Link
 from topo.model import Device, Socket
+from topo.routes import Point, passages, peers_of, routing_id, topics_of
 from topo.source import Span
 from topo.zeromq.envelopes import ENVELOPES, Envelope
 from topo.zeromq.sockets import SOCKETS, with_article
@@ -27,26 +27,22 @@ if TYPE_CHECKING:
     import networkx
 
 __all__ = [
+    "BODY",
+    "DELIMITER",
     "Action",
     "Hop",
     "Journey",
     "Leg",
     "Part",
-    "Point",
-    "Trace",
+    "Parts",
+    "Step",
     "Verdict",
     "begins",
     "journey",
     "label",
-    "passages",
-    "peers_of",
-    "points",
-    "routes",
-    "routing_id",
     "sentence",
+    "steps_of",
     "telling",
-    "topics_of",
-    "trace",
 ]
 
 Kind = Literal["id", "request id", "delimiter", "prefix", "subscription", "body", "answer"]
@@ -123,13 +119,6 @@ class Journey(msgspec.Struct, frozen=True):
     where: Span | None = None
 
 
-class Point(NamedTuple):
-    """A socket that receives a message, or one that sends it."""
-
-    socket: str
-    way: Literal["in", "out"]
-
-
 SENTENCES: dict[Action, str] = {
     "starts": "a message",
     "writes": "the program sends",
@@ -196,103 +185,6 @@ def label(part: Part) -> str:
 
 def _text(value: bytes) -> str:
     return value.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-
-
-# -- questions to the graph ---------------------------------------------------------------------------------------------------------
-
-
-def routes(graph: Graph) -> networkx.DiGraph[Point]:
-    """Where messages can go. What goes over a link has it as `link`; of several between two sockets the first counts.
-
-    From an XSUB to an XPUB go not only subscriptions but whatever is sent, so that is a way, too.
-    """
-    import networkx
-
-    found: networkx.DiGraph[Point] = networkx.DiGraph()
-    for link in graph.links:
-        for source, target in (*flows(link), *_upstream(link)) if link.talks else ():
-            if not found.has_edge(Point(source, "out"), Point(target, "in")):
-                found.add_edge(Point(source, "out"), Point(target, "in"), link=link)
-    for device in graph.model.devices:
-        monitor = device.side("monitor")
-        for entry, exit in passages(device):
-            found.add_edge(Point(entry.id, "in"), Point(exit.id, "out"))
-            if monitor is not None and SOCKETS[monitor.type].sends:
-                found.add_edge(Point(entry.id, "in"), Point(monitor.id, "out"))
-    return found
-
-
-def _upstream(link: Link) -> Iterator[tuple[str, str]]:
-    for source, target in ((link.a, link.b), (link.b, link.a)):
-        if (source.type, target.type) == ("XSUB", "XPUB"):
-            yield source.id, target.id
-
-
-def passages(device: Device) -> Iterator[tuple[Socket, Socket]]:
-    """The ways through a device, those of `passes` and those that lead from an XPUB or to an XSUB."""
-    inward = device.side("in")
-    outward = device.side("out") or inward
-    if inward is None or outward is None:
-        return
-    for source, target in ((inward, outward), (outward, inward))[: 1 if inward is outward else 2]:
-        if (SOCKETS[source.type].receives or source.type == "XPUB") and (SOCKETS[target.type].sends or target.type == "XSUB"):
-            yield source, target
-
-
-def points(graph: Graph, socket: Socket, way: Literal["in", "out"]) -> list[Point]:
-    """Where a message that begins (out) or ends (in) at a socket may do so: at a side of a device also as it passes."""
-    return [Point(socket.id, way)] if graph.device(socket) is None else [Point(socket.id, "in"), Point(socket.id, "out")]
-
-
-def peers_of(graph: Graph, socket: Socket) -> dict[str, Socket]:
-    """Those that a socket talks to."""
-    others = (link.b if link.a.id == socket.id else link.a for link in graph.links_of(socket) if link.talks)
-    return {other.id: other for other in others}
-
-
-def routing_id(socket: Socket) -> bytes | bool:
-    """What a socket calls itself to a ROUTER; True where its program chooses that, False where it does not."""
-    option = socket.option("routing_id")
-    if option is None or not option.values:
-        return False
-    value = option.values[0].value
-    return value if isinstance(value, bytes) else option.values[0].kind == "any"
-
-
-def topics_of(graph: Graph, socket: Socket) -> frozenset[bytes] | None:
-    """What a SUB or an XSUB asks its publishers for; None where only its program knows.
-
-    An XSUB that is a side of a device asks for what those ask for whose subscriptions come in opposite.
-    """
-    found: set[bytes] = set()
-    left, seen = [socket], {socket.id}
-    while left:
-        asking = left.pop()
-        device = graph.device(asking)
-        if asking.type == "SUB":
-            values = [v.value for o in asking.options if o.name == "subscribe" for v in o.values]
-            if not values and device is None:
-                return None
-            found.update(v for v in values if isinstance(v, bytes))
-        elif ENVELOPES[asking.type].topics == "forwards" and device is None:
-            return None
-        else:
-            behind = [s for s in _subscribers(graph, asking, device) if s.id not in seen]
-            seen.update(s.id for s in behind)
-            left.extend(behind)
-    return frozenset(found)
-
-
-def _subscribers(graph: Graph, sending: Socket, device: Device | None) -> Iterator[Socket]:
-    """Whose subscriptions a side of a device sends on, or who else sends them on to it.
-
-    A subscription is a message: what passes messages on as they are, passes on subscriptions.
-    """
-    for source, target in passages(device) if device is not None else ():
-        if target.id == sending.id and not (ENVELOPES[source.type].receives or ENVELOPES[target.type].sends):
-            for peer in peers_of(graph, source).values():
-                if source.type == "XPUB" or graph.device(peer) is not None:
-                    yield peer
 
 
 # -- what sockets do to parts ---------------------------------------------------------------------------------------------------------
@@ -524,7 +416,7 @@ def _words_for(part: Part) -> str:
 # -- legs -----------------------------------------------------------------------------------------------------------------------------
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """From one socket to the next on the way: over a link, or through a device."""
 
     source: Socket
@@ -532,11 +424,12 @@ class _Step(NamedTuple):
     link: Link | None
 
 
-def _steps(graph: Graph, routes: networkx.DiGraph[Point], path: Sequence[Point]) -> list[_Step]:
-    return [_Step(graph.sockets[a.socket], graph.sockets[b.socket], routes.edges[a, b].get("link")) for a, b in pairwise(path)]
+def steps_of(graph: Graph, routes: networkx.DiGraph[Point], path: Sequence[Point]) -> list[Step]:
+    """The steps of a way through the routes of a graph."""
+    return [Step(graph.sockets[a.socket], graph.sockets[b.socket], routes.edges[a, b].get("link")) for a, b in pairwise(path)]
 
 
-def _go(walk: _Walk, steps: Sequence[_Step]) -> None:
+def _go(walk: _Walk, steps: Sequence[Step]) -> None:
     for source, target, link in steps:
         if link is None:
             device = walk.graph.device(source)
@@ -547,7 +440,7 @@ def _go(walk: _Walk, steps: Sequence[_Step]) -> None:
             walk.receive(target, source, link)
 
 
-def _there(graph: Graph, steps: Sequence[_Step], start: Socket, end: Socket) -> tuple[Leg, dict[str, Parts]]:
+def _there(graph: Graph, steps: Sequence[Step], start: Socket, end: Socket) -> tuple[Leg, dict[str, Parts]]:
     addresses: Parts = ()
     while True:
         walk = _Walk(graph, (*addresses, BODY))
@@ -569,7 +462,7 @@ def _there(graph: Graph, steps: Sequence[_Step], start: Socket, end: Socket) -> 
 
 
 def _back(
-    graph: Graph, steps: Sequence[_Step], there: Leg, kept: dict[str, Parts]
+    graph: Graph, steps: Sequence[Step], there: Leg, kept: dict[str, Parts]
 ) -> tuple[Leg, tuple[Socket, int | None] | None]:
     """The answer, by the same way. The last step of the way there is the first of the way back."""
     start, end = steps[-1].target, steps[0].source
@@ -579,7 +472,7 @@ def _back(
         walk.write(start, steps[-1].source, steps[-1].link)
         for source, target, link in reversed(steps):
             _can_return(graph, target, source, link)
-            _go(walk, [_Step(target, source, link)])
+            _go(walk, [Step(target, source, link)])
         walk.read(end)
     except _Ends as ends:
         return Leg(tuple(walk.hops), ends.why, ends.where), walk.by_chance
@@ -597,7 +490,7 @@ def _can_return(graph: Graph, source: Socket, target: Socket, link: Link | None)
         raise _Ends(f"{_named(source)} is {with_article(source.type)}: it only receives", source.type_span)
 
 
-def _before(graph: Graph, steps: Sequence[_Step]) -> Leg | None:
+def _before(graph: Graph, steps: Sequence[Step]) -> Leg | None:
     """The subscription that goes ahead, from the last that subscribes on the way to whoever takes it to heart."""
     last = next((n for n in reversed(range(len(steps))) if steps[n].link and ENVELOPES[steps[n].target.type].topics), None)
     if last is None:
@@ -620,16 +513,7 @@ def _before(graph: Graph, steps: Sequence[_Step]) -> Leg | None:
     return Leg(tuple(hops))
 
 
-def _paths(ways: networkx.DiGraph[Point], first: Point, last: Point) -> Iterator[list[Point]]:
-    import networkx
-
-    if first == last or first not in ways or last not in ways or not networkx.has_path(ways, first, last):
-        return
-    between = (networkx.descendants(ways, first) | {first}) & (networkx.ancestors(ways, last) | {last})
-    yield from networkx.shortest_simple_paths(ways.subgraph(between).copy(), first, last)
-
-
-def journey(graph: Graph, steps: Sequence[_Step]) -> Journey:
+def journey(graph: Graph, steps: Sequence[Step]) -> Journey:
     """A message and the answer to it, by one way."""
     start, end = steps[0].source, steps[-1].target
     before = _before(graph, steps)
@@ -670,67 +554,3 @@ def journey(graph: Graph, steps: Sequence[_Step]) -> Journey:
         return Journey(start, end, before, there, back, "unanswered", back.why, back.where)
     expects = ENVELOPES[start.program or start.type].speaks == "first"
     return Journey(start, end, before, there, None, "unanswered" if expects else "one way", back.why, back.where)
-
-
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to say of messages from one place to another."""
-
-    start: str
-    end: str
-    """As they were asked for."""
-    stands: tuple[tuple[str, Socket, int], ...] = ()
-    """A name that stands for several, the one of them that was taken, and how many there are."""
-    journeys: tuple[Journey, ...] = ()
-    more: bool = False
-    """Whether there are ways beside these."""
-    halts: tuple[tuple[Socket, str], ...] = ()
-    """Where there is no way: how far messages get, and why no further."""
-
-
-def trace(graph: Graph, starts: Sequence[Socket], ends: Sequence[Socket], most: int) -> Trace:
-    """The ways from any of some sockets to any of others, the shortest first and at most so many."""
-    ways = routes(graph)
-    found: list[list[Point]] = []
-    for start in starts:
-        for end in ends:
-            found.extend(islice(_ways_between(graph, ways, start, end), most + 1))
-    found.sort(key=len)
-    said = tuple(journey(graph, _steps(graph, ways, path)) for path in found[:most])
-    halts = () if found else tuple(_halts(graph, ways, starts))
-    return Trace(start="", end="", journeys=said, more=len(found) > most, halts=halts)
-
-
-def _ways_between(graph: Graph, ways: networkx.DiGraph[Point], start: Socket, end: Socket) -> Iterator[list[Point]]:
-    from heapq import merge
-
-    several = (_paths(ways, a, b) for a in points(graph, start, "out") for b in points(graph, end, "in"))
-    return merge(*several, key=len)
-
-
-def _halts(graph: Graph, ways: networkx.DiGraph[Point], starts: Iterable[Socket]) -> Iterator[tuple[Socket, str]]:
-    """Where the messages of some sockets end, and why there."""
-    import networkx
-
-    ends: dict[Point, None] = {}
-    for start in starts:
-        for first in points(graph, start, "out"):
-            reached = [first, *networkx.descendants(ways, first)] if first in ways else [first]
-            ends.update((point, None) for point in reached if point not in ways or not ways.out_degree(point))
-    order = {id: number for number, id in enumerate(graph.sockets)}
-    told: set[tuple[str, str]] = set()
-    for end in sorted(ends, key=lambda point: order[point.socket]):
-        socket = graph.sockets[end.socket]
-        if (socket.declared, end.way) not in told:  # once for all replicas
-            told.add((socket.declared, end.way))
-            yield socket, _why_no_further(graph, end, socket)
-
-
-def _why_no_further(graph: Graph, point: Point, socket: Socket) -> str:
-    if point.way == "out" and not SOCKETS[socket.type].sends:
-        return f"{_named(socket)} is {with_article(socket.type)}: it only receives"
-    if point.way == "out":
-        return f"{_named(socket)} has nobody to send it to"
-    device = graph.device(socket)
-    if device is None:
-        return f"{_named(socket)} is where a program takes it out; what the program does with it is not in the file"
-    return f"`{device.name}` passes nothing on from {_named(socket)}, {with_article(socket.type)}"

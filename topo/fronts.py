@@ -14,9 +14,10 @@ from typing import Literal
 
 import msgspec
 
-from topo.envelope import BODY, DELIMITER, Part, Parts, passages, routing_id
+from topo.envelope import BODY, DELIMITER, Part, Parts
 from topo.graph import Graph, Link, passes
 from topo.model import Device, Socket
+from topo.routes import passages, routing_id
 from topo.source import Span
 from topo.zeromq.envelopes import ENVELOPES
 from topo.zeromq.sockets import SOCKETS

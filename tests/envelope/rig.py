@@ -15,13 +15,15 @@ from typing import Any
 import zmq
 
 from tests.devcore.conftest import PATIENCE, Bench, Device, Socket
-from topo import envelope, plan
+from topo import plan
 from topo.compile import Compilation, compile
-from topo.envelope import Journey, Leg, Part, topics_of
+from topo.envelope import Journey, Leg, Part
 from topo.graph import Graph
 from topo.plan import DevicePlan, SocketPlan
+from topo.routes import topics_of
 from topo.run.sockets import Bindings, connect, make
 from topo.source import Source
+from topo.trace import trace
 
 BY_HAND = frozenset({"writes", "answers", "names", "delimits by hand", "restores by hand", "keeps by hand", "undelimits by hand"})
 REFUSALS = frozenset({zmq.EAGAIN, zmq.EFSM, zmq.ENOTSUP, zmq.EHOSTUNREACH})
@@ -190,7 +192,7 @@ def model_of(graph: Graph) -> Model:
 
     def shortest(start: str, end: str) -> Journey | None:
         if (start, end) not in known:
-            found = envelope.trace(graph, [graph.sockets[start]], [graph.sockets[end]], 1).journeys
+            found = trace(graph, [graph.sockets[start]], [graph.sockets[end]], 1).journeys
             known[start, end] = found[0] if found else None
         return known[start, end]
 

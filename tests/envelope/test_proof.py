@@ -17,7 +17,8 @@ from zmq.utils.monitor import recv_monitor_message
 from tests.devcore.conftest import CORES, PATIENCE, Bench, Socket
 from tests.envelope.rig import compare, told
 from tests.envelope.texts import SPEAKING, Pair, every_device, one_device, rows
-from topo.envelope import Verdict, trace
+from topo.envelope import Verdict
+from topo.trace import trace
 from topo.zeromq.sockets import PEERS, compatible
 
 HERE = Path("/srv/proof")

@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from topo.compile import compile, read
-from topo.envelope import Trace, trace
 from topo.graph import Graph
 from topo.render import Style, trace_json, trace_mermaid, trace_text
 from topo.source import Source
+from topo.trace import Trace, trace
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
-from topo.envelope import peers_of, routing_id
 from topo.graph import Graph, Link, opposite
 from topo.model import Device, Socket
+from topo.routes import peers_of, routing_id
 
 
 @check("ZT412", "nobody can be called by name", "error", "warning")

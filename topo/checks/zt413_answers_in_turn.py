@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
-from topo.envelope import peers_of
 from topo.graph import Graph, opposite
 from topo.model import Socket
+from topo.routes import peers_of
 
 
 @check("ZT413", "answers that go to the wrong one", "error", "warning")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
-from topo.envelope import peers_of
 from topo.graph import Graph, opposite, passes
 from topo.model import Device, Socket
+from topo.routes import peers_of
 from topo.zeromq.sockets import SOCKETS, with_article
 
 

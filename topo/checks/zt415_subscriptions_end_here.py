@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
-from topo.envelope import peers_of, topics_of
 from topo.graph import Graph, opposite
 from topo.model import Device, Option, Socket
+from topo.routes import peers_of, topics_of
 
 
 @check("ZT415", "subscriptions that a device does not pass on", "error", "warning")

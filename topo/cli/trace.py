@@ -34,7 +34,7 @@ def command(names: tuple[str, ...], params: dict[str, str], format: str, color: 
     """
     from msgspec.structs import replace
 
-    from topo.envelope import trace
+    from topo.trace import trace
 
     if not 2 <= len(names) <= 3:
         raise click.UsageError("from where, and to where? As in `ztopo trace broker.ztopo client worker`")

@@ -41,9 +41,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from topo.envelope import Hop, Journey, Leg, Part, Trace, sentence
+from topo.envelope import Hop, Journey, Leg, Part, sentence
 from topo.render import Style, place, shown_bytes, to_json
 from topo.source import Span
+from topo.trace import Trace
 
 __all__ = ["render"]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from topo.envelope import Journey, Leg, Part, Trace, label, sentence, telling
+from topo.envelope import Journey, Leg, Part, label, sentence, telling
 from topo.model import Socket
 from topo.render import Style
 from topo.text import clean
+from topo.trace import Trace
 
 __all__ = ["render"]
 

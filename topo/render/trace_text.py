@@ -11,11 +11,12 @@ from itertools import pairwise
 
 import msgspec
 
-from topo.envelope import Journey, Leg, Part, Parts, Trace, label, sentence, telling
+from topo.envelope import Journey, Leg, Part, Parts, label, sentence, telling
 from topo.model import Socket
 from topo.render import Style
 from topo.source import Source, Span
 from topo.text import clean, cut, width, wrap
+from topo.trace import Trace
 
 __all__ = ["render"]
 
