@@ -112,14 +112,14 @@ def _watched(bench: Bench, a: str, b: str, endpoint: str) -> Socket:
     return other
 
 
-@settings(max_examples=1200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=700, suppress_health_check=[HealthCheck.filter_too_much])
 @given(rows())
 def test_devices_in_a_row(row: tuple[str, Pair]) -> None:
     text, (start, end) = row
     compare(told(text, HERE).graph, CORES["cython"], start, end)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(rows())
 def test_devices_in_a_row_on_the_core_in_python(row: tuple[str, Pair]) -> None:
     text, (start, end) = row
