@@ -474,16 +474,14 @@ class Drafts:
         sides: dict[str, tree.Side] = {}
         run: tree.Run | None = None
         for item in statement.block.items:
-            match item:
-                case tree.Side(side=side):
-                    if side.text in sides:
-                        self._broken(draft, mistakes.taken_twice(side.span, side.text, "the side", sides[side.text].side.span))
-                    else:
-                        sides[side.text] = item
-                case tree.Run():
-                    run = self._placement(draft, item, run, owner, group)
-                case _:
-                    self._not_in(draft, item, "a device", "sides and `run thread` or `run process` do")
+            if isinstance(item, tree.Side):  # what is done tens of thousands of times is not done with `match`, which is slower
+                side = item.side
+                if sides.setdefault(side.text, item) is not item:
+                    self._broken(draft, mistakes.taken_twice(side.span, side.text, "the side", sides[side.text].side.span))
+            elif isinstance(item, tree.Run):
+                run = self._placement(draft, item, run, owner, group)
+            else:
+                self._not_in(draft, item, "a device", "sides and `run thread` or `run process` do")
         usual = USUAL.get(statement.kind.text, {})
         for word, declared in sides.items():
             self._side(draft, declared, usual.get(word, ""), numbers)
@@ -706,17 +704,14 @@ class Drafts:
     def _binds(self, draft: Draft, spec: tree.SocketSpec, numbers: Numbers) -> list[Bind]:
         binds: list[Bind] = []
         for clause in spec.clauses:
-            match clause:
-                case tree.Connect():
-                    pass
-                case tree.Bind():
-                    for place in clause.places:
-                        for endpoint in self.endpoints(draft, place, numbers, "bind"):
-                            binds.append(Bind(endpoint, len(binds)))
-                case tree.Secured():
-                    self._broken(draft, mistakes.not_carried_out(clause.span, "`secured by`"))
-                case tree.Same():
-                    self._broken(draft, mistakes.cannot_stand_here(clause.span, "`same` is for the `out` of a device"))
+            if isinstance(clause, tree.Bind):
+                for place in clause.places:
+                    for endpoint in self.endpoints(draft, place, numbers, "bind"):
+                        binds.append(Bind(endpoint, len(binds)))
+            elif isinstance(clause, tree.Secured):
+                self._broken(draft, mistakes.not_carried_out(clause.span, "`secured by`"))
+            elif isinstance(clause, tree.Same):
+                self._broken(draft, mistakes.cannot_stand_here(clause.span, "`same` is for the `out` of a device"))
         return binds
 
     def endpoints(self, draft: Draft, place: tree.Place, numbers: Numbers, verb: str) -> list[Endpoint]:
@@ -792,10 +787,11 @@ class Drafts:
         for node in item.values:
             try:
                 given = draft.scope.values.given(node, numbers)
-                values.extend(_value(item.name.text, node, one) for one in (given.items if given.kind == "list" else (given,)))
+                for one in given.items if given.kind == "list" else (given,):
+                    values.append(_value(item.name.text, node, one))
             except Mistake:
                 draft.broken = wrong = True
-        size = sum(len(v.value) if isinstance(v.value, bytes) else 0 for v in values)
+        size = sum([len(v.value) for v in values if isinstance(v.value, bytes)])
         if not wrong and self._has_room(draft, size, item.name.span, len(values)):
             yield Option(item.name.text, tuple(values), item.name.span)
 

@@ -118,9 +118,12 @@ class Shapes:
                 around.append(level)
                 level = _Level()
                 continue
-            if begin < at:
+            if level.kinds:
                 level.kinds += kinds[begin:at]
                 level.tokens += tokens[begin:at]
+            elif begin < at:  # nearly always: the statement begins and ends here
+                level.kinds = kinds[begin:at]
+                level.tokens = tokens[begin:at]
             begin = at + 1
             if level.kinds:
                 self._finish(source, docs, level, self._items if around else self._statements)
