@@ -63,7 +63,7 @@ class Fronts:
                     self._begin(socket, front)
         for device in graph.model.devices:
             monitor = device.side("monitor")
-            if monitor is not None:
+            if monitor is not None and graph.links_of(monitor):
                 for side in dict.fromkeys(entry.role for entry, _ in passages(device)):
                     prefix = Part("prefix", value=device.prefixes[0 if side == "in" else 1])
                     self._begin(monitor, (prefix, BODY))

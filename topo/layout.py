@@ -16,11 +16,13 @@ Nothing depends on chance or on the order of a set: the same picture is laid out
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import accumulate, groupby, pairwise
 from math import floor
+from operator import itemgetter
 from statistics import fmean
 
 import msgspec
@@ -216,6 +218,8 @@ class _Drawing:
         self.nets = _nets(wires)
         self.items = self._boxes(elsewhere)
         self.rows: list[Row] = []
+        self.met: list[dict[bool, dict[Net, list[tuple[Item, Pin]]]]] = []
+        """For each row, and the upper and the lower edge of it, the pins of each net."""
         self.touching: list[Wire] = []
         """The wires of nets that found no columns of their own, and so touch others."""
 
@@ -259,20 +263,20 @@ class _Drawing:
     def _split(self, rows: list[Row]) -> list[Net]:
         """Make two rows of one that is too wide, until all fit; or say which nets take too much room."""
         number = 0
+        passing = _lanes(rows)
         while number < len(rows):
             row = rows[number]
-            lanes = _lanes(rows)[number]
+            lanes = passing[number]
             room = self.most - BESIDE * len(lanes)
             spare = min(MOST_LANES, (self.most - max(i.width for i in row)) // BESIDE)
             if len(lanes) > spare:
-                length = {net: sum(net in passing for passing in _lanes(rows)) for net in lanes}
+                length = {net: sum(net in others for others in passing) for net in lanes}
                 return sorted(lanes, key=lambda net: -length[net])[: len(lanes) - spare]
-            fits = len(row)
-            while fits > 1 and sum(i.width + BESIDE for i in row[:fits]) - BESIDE > room:
-                fits -= 1
+            fits = max(1, bisect_right(list(accumulate(i.width + BESIDE for i in row)), room + BESIDE))
             if fits < len(row):
                 rows[number : number + 1] = [row[:fits], row[fits:]]
                 number = 0  # the rows above may have got another lane
+                passing = _lanes(rows)
             else:
                 number += 1
         return []
@@ -284,6 +288,7 @@ class _Drawing:
         self.rows = [
             row + [Item(1, [Pin(net, 0)], [Pin(net, 0)]) for net in lanes] for row, lanes in zip(rows, _lanes(rows), strict=True)
         ]
+        self.met = [{up: _met(row, up) for up in (True, False)} for row in self.rows]
         for row in self.rows:
             middle = (self.most - sum(i.width + BESIDE for i in row)) / 2
             _place(row, [middle] * len(row), self.most)
@@ -325,13 +330,13 @@ class _Drawing:
     def _crossings(self) -> int:
         """About how many lines cross, all spaces between rows together."""
         count = 0
-        for upper, lower in pairwise(self.rows):
-            lines = []
-            downs = [(pin, x) for item in lower for pin, x in item.columns(True)]
-            for item in upper:
-                for pin, x in item.columns(False):
-                    lines += [(x, end, pin.net) for other, end in downs if other.net is pin.net]
-            count += sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in combinations(lines, 2) if a[2] is not b[2])
+        for upper, lower in pairwise(self.met):
+            lines: dict[Net, list[tuple[int, int]]] = {}
+            for net, above in upper[False].items():
+                below = lower[True].get(net, ())
+                lines[net] = [(i.x + p.offset, j.x + q.offset) for i, p in above for j, q in below]
+            count += _crossed([line for of_one in lines.values() for line in of_one])
+            count -= sum(map(_crossed, lines.values()))
         return count
 
     def _pull(self, number: int, directions: tuple[bool, ...], sort: bool) -> None:
@@ -349,9 +354,9 @@ class _Drawing:
     def _end(self, number: int, item: Item, pin: Pin, up: bool) -> float:
         """Where the net of a pin is in the next row, or else in its own."""
         other = number - 1 if up else number + 1
-        row = self.rows[other] if 0 <= other < len(self.rows) else []
-        ends = [x for i in row for p, x in i.columns(not up) if p.net is pin.net]
-        ends = ends or [x for i in self.rows[number] if i is not item for p, x in i.columns(up) if p.net is pin.net]
+        met = self.met[other][not up].get(pin.net, ()) if 0 <= other < len(self.rows) else ()
+        ends = [i.x + p.offset for i, p in met]
+        ends = ends or [i.x + p.offset for i, p in self.met[number][up][pin.net] if i is not item]
         return fmean(ends) if ends else float(item.x + pin.offset)
 
     # the result
@@ -455,6 +460,28 @@ def _nets(wires: Sequence[Wire]) -> list[Net]:
             del left[wire]
         nets.append(Net(joined, dict(ports), talks))
     return nets
+
+
+def _met(row: Row, up: bool) -> dict[Net, list[tuple[Item, Pin]]]:
+    """The pins of each net at an edge of a row."""
+    found: dict[Net, list[tuple[Item, Pin]]] = defaultdict(list)
+    for item in row:
+        for pin in item.pins(up):
+            found[pin.net].append((item, pin))
+    return dict(found)
+
+
+def _crossed(lines: Sequence[tuple[int, int]]) -> int:
+    """How many pairs of lines cross, each given by its upper and its lower end."""
+    count = 0
+    seen: list[int] = []
+    """The lower ends of lines whose upper ends are further left."""
+    for _, together in groupby(sorted(lines), key=itemgetter(0)):
+        ends = [end for _, end in together]
+        count += sum(len(seen) - bisect_right(seen, end) for end in ends)
+        for end in ends:
+            insort(seen, end)
+    return count
 
 
 def _lanes(rows: list[Row]) -> list[list[Net]]:

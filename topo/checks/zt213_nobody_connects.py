@@ -35,18 +35,17 @@ def nobody_connects(graph: Graph) -> Iterator[Diagnostic]:
         return  # somebody may be meant to
     linked = {(link.b.id, link.bind.index) for link in graph.links}
     for socket in graph.sockets.values():
-        if socket.binds and not _alone(graph, socket):
-            for bind in socket.binds:
-                if (socket.id, bind.index) not in linked and bind.endpoint.text != ZAP:
-                    yield Diagnostic(
-                        code="ZT213",
-                        message=f"nobody in this file connects to `{bind.endpoint.text}` of `{socket.id}`",
-                        severity="info",
-                        labels=(Label(bind.span, "for whom is it?"),),
-                        notes=("an app that somebody else starts can be declared, and its link is checked then",),
-                    )
+        for bind in socket.binds if socket.role != "monitor" else ():
+            if (socket.id, bind.index) not in linked and bind.endpoint.text != ZAP and not _alone(graph, socket):
+                yield Diagnostic(
+                    code="ZT213",
+                    message=f"nobody in this file connects to `{bind.endpoint.text}` of `{socket.id}`",
+                    severity="info",
+                    labels=(Label(bind.span, "for whom is it?"),),
+                    notes=("an app that somebody else starts can be declared, and its link is checked then",),
+                )
 
 
 def _alone(graph: Graph, socket: Socket) -> bool:
-    """Whether another check says it, or nobody should: it is a side that nobody is linked to, or a monitor."""
-    return socket.role == "monitor" or (socket.role in ("in", "out") and not socket.connects and not graph.links_of(socket))
+    """Whether another check says it: it is a side that nobody is linked to."""
+    return socket.role in ("in", "out") and not socket.connects and not graph.links_of(socket)

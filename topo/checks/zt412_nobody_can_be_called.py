@@ -59,8 +59,9 @@ def nobody_can_be_called(graph: Graph) -> Iterator[Diagnostic]:
 
 
 def _is_silent(link: Link) -> bool:
-    named = any(routing_id(s) or s.option("connect_routing_id") for s in (link.a, link.b))
-    return link.a.type == link.b.type == "ROUTER" and not named
+    if not link.a.type == link.b.type == "ROUTER":
+        return False
+    return not any(routing_id(s) or s.option("connect_routing_id") for s in (link.a, link.b))
 
 
 def _silent(link: Link, *, certain: bool) -> Diagnostic:

@@ -47,6 +47,8 @@ def two_ways(graph: Graph) -> Iterator[Diagnostic]:
 
     Who wants that, for the sake of safety, numbers the messages and leaves out what came before.
     """
+    if not any(len(graph.links_of(socket)) > 1 for socket in graph.of_type("SUB", "XSUB")):
+        return  # ways meet where somebody has several links
     for meeting in _meetings(_onward(graph)):
         yield _twice(graph, *(graph.sockets[id] for id in meeting))
 
