@@ -170,6 +170,7 @@ UNLIKE = {
     '{"name": "b", "sockets": [{"name": "b", "type": "REQ", "connects": [{"to": [{"socket": "a.w[0]"}]}]}]}',
     "durations": '{"name": "a[0]", "sockets": [{"name": "w", "type": "REP", "options": [{"name": "linger", "values": [{"kind": "duration", "value": 5}]}]}]}, '
     '{"name": "a[1]", "sockets": [{"name": "w", "type": "REP", "options": [{"name": "linger", "values": [{"kind": "duration", "value": 7}]}]}]}',
+    "nobody of any number": '{"name": "a[*]", "sockets": [{"name": "w", "type": "REQ", "connects": [{"to": []}, {"endpoint": "tcp://10.0.0.1:1"}]}]}',
     "docs": '{"name": "a[0]", "doc": "One."}, {"name": "a[1]", "doc": "Two."}',
     "second of two binds": '{"name": "a", "sockets": [{"name": "w", "type": "REP", "binds": [{"endpoint": "tcp://*:1"}, {"endpoint": "tcp://*:2"}]}]}, '
     '{"name": "b", "sockets": [{"name": "b", "type": "REQ", "connects": [{"to": [{"socket": "a", "bind": 1}]}]}]}',

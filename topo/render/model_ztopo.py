@@ -71,6 +71,7 @@ class _Writer:
         self._names = Names(model, apart)
         self.inexpressible = unlike(model, self._names)
         self._sockets = {s.id: s for c in model.components for s in c.sockets}
+        self._owners = {c.name: c for c in model.components}
         self._several_folders = len(_folders(model)) > 1
         self._lone: set[str] = set()
         """What is to be one of one, `[1]`, because it refers to the others of these, who are nobody."""
@@ -236,7 +237,7 @@ class _Writer:
             words.append("bind " + ", ".join(texts))
         if first.connects:
             texts = [text for n in range(len(first.connects)) for text in self._connect(sockets, n)]
-            words.append("connect " + ", ".join(texts))
+            words += ["connect " + ", ".join(texts)] if texts else []
         options = [_option(sockets.of(lambda s, n=n: s.options[n])) for n in range(len(first.options))]  # type: ignore[misc]
         return " ".join(words), options, self._leads(sockets.all.values())
 
@@ -266,7 +267,7 @@ class _Writer:
                     wanted[spot.names] = {p: [] for p in own}
                 wanted[spot.names][point].append(spot)
         if not wanted:
-            return [self._nobody(own)]
+            return [] if self._is_of_any_number(sockets.first) else [self._nobody(own)]
         suffixes = self._suffixes(connects)
         return [
             reference + suffixes.get(names, "")
@@ -292,6 +293,12 @@ class _Writer:
                 f".{binds[target.index].endpoint.address.transport}" if len(binds) > 1 else ""
             )
         return {names: next(iter(suffixes)) for names, suffixes in found.items() if len(suffixes) == 1}
+
+    def _is_of_any_number(self, socket: Socket) -> bool:
+        """Whether it belongs to something that is any number, which has no words for nobody."""
+        owner = self._owners[socket.owner]
+        home = self._owners.get(owner.home) if isinstance(owner, Device) else None
+        return _any_number(owner) or (home is not None and _any_number(home))
 
     def _nobody(self, own: dict[Point, Spot]) -> str:
         """A reference to nobody, as `dc[others]` is where there is one: to the others of oneself."""
