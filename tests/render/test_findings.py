@@ -211,6 +211,9 @@ SECRETS = [
         '{ plain_pasword "a"; curve_secret_key "*"; my_password "*" }',
     ),
     ('{ secret: text = "a"; secrets "a"; secret bind "ipc://a" }', '{ secret: text = "*"; secrets "*"; secret bind "ipc://a" }'),
+    ("{ plain_password 'open'; linger 0 }", "{ plain_password '****'; linger 0 }"),
+    ('{ plain_password: "it\'s"; linger 0 }', '{ plain_password: "****"; linger 0 }'),
+    ("{ plain_password “open”; linger 0 }", "{ plain_password “****”; linger 0 }"),
     ('{ plain_password "a"; socks_password "日本" }', '{ plain_password "*"; socks_password "**" }'),
 ]
 
@@ -225,3 +228,25 @@ def test_secrets_are_not_in_the_lines_that_are_shown(written: str, seen: str) ->
     assert label["lines"][0]["text"] == f"app a: PUSH bind ipc://a {seen}"
     (result,) = json.loads(findings_sarif.render([diagnostic], Style()))["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["region"]["snippet"]["text"] == seen[2:]
+
+
+LINE = "app a: PUB bind tcp://*:5 { 日本 \t e\u0301 🎉 }  # " + "語 x\t" * 60
+
+
+@pytest.mark.parametrize("columns", [*range(40, 201, 7), 200])
+@pytest.mark.parametrize("wide", ["日", "🎉", "é", "e\u0301", "\t", "語 x"])
+def test_no_terminal_is_too_narrow_for_wide_text(columns: int, wide: str) -> None:
+    """Whatever is marked in a long line with wide characters and tabs: the line fits, and so does its mark, below it."""
+    text = f"{LINE}{wide} marked {wide} {LINE}"
+    source = Source(text + "\n", "x.ztopo")
+    start = text.index(f"{wide} marked")
+    label = Label(Span(source, start, start + len(f"{wide} marked {wide}")), "these words say what it is")
+    shown = findings_full.render([Diagnostic(code="ZT001", message="x", labels=(label,))], Style(width=columns)).splitlines()
+    at = next(n for n, line in enumerate(shown) if line.startswith("1 |"))
+    assert all(width(line) <= columns for line in shown)
+    assert "marked" in shown[at]
+    carets = shown[at + 1]
+    start, end = carets.index("^"), carets.rindex("^") + 1
+    before = width(shown[at][: shown[at].index("marked")])
+    assert start < before
+    assert end >= before + len("marked")

@@ -120,3 +120,12 @@ def test_what_can_be_meant_in_one_way_only_is_mended(wrong: str, right: str) -> 
 def test_what_is_a_guess_is_not_mended(text: str) -> None:
     (said,) = parse(Source(text), fragment=True)[1]
     assert said.fix is None or not said.fix.safe
+
+
+def test_what_a_text_says_is_in_no_message() -> None:
+    """It may be a password."""
+    for text in ("'geheim'", '"geheim" "x"', ': "geheim"', '= "geheim"', '"geheim" linger 0', '"geheim', "“geheim”"):
+        for said in parse(Source(f"app a: PUB bind tcp://*:1 {{ plain_password {text} }}"), fragment=True)[1]:
+            edits = [edit.text for edit in said.fix.edits] if said.fix is not None else []
+            assert "geheim" not in " ".join([said.message, *said.notes, *(label.text for label in said.labels), *edits])
+            assert said.fix is None or "geheim" not in said.fix.title

@@ -95,8 +95,12 @@ def lines(span: Span) -> list[dict[str, Any]]:
 
 
 SECRET_NAMES = "|".join((*(name for name, row in OPTIONS.items() if row.secret), r"\w*(?:secret|password)\w*"))
-SECRET = re.compile(rf'\b((?:{SECRET_NAMES})\b(?:\s*:\s*\w+)?\s*=?\s*")((?:[^"\\\n]|\\.)*)')
-"""The value of an option that is never shown, or of anything that is called a secret or a password, where it is written as a text."""
+SECRET = re.compile(
+    rf"\b((?:{SECRET_NAMES})\b(?:\s*:\s*\w+)?\s*[=:]?\s*[\"'“„‘])"
+    r"""((?<=")(?:[^"\\\n]|\\.)*|(?<=['“„‘])(?:[^'“”’\\\n]|\\.)*)"""
+)
+"""The value of an option that is never shown, or of anything that is called a secret or a password, where it is written as a text,
+or nearly so."""
 
 
 def without_secrets(text: str) -> str:

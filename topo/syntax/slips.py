@@ -492,7 +492,9 @@ def other_quotes(trouble: Trouble) -> Diagnostic | None:
     if trouble.token.type != "OTHER_QUOTES":
         return None
     whole = len(text) > 1 and not set(text[1:-1]) & set('"\\')
-    fix = _instead(trouble.span, f'"{text[1:-1]}"', safe="$" not in text) if whole else None
+    start, end = trouble.span.start, trouble.span.end
+    ends = (Span(trouble.source, start, start + 1), Span(trouble.source, end - 1, end))
+    fix = Fix("write straight double quotes", tuple(Edit(each, '"') for each in ends), safe="$" not in text) if whole else None
     return _say("ZT018", trouble.span, f"`{text[0]}` means nothing here", 'texts stand in straight double quotes: `"`', fix=fix)
 
 
@@ -733,10 +735,15 @@ def comma_missing(trouble: Trouble) -> Diagnostic | None:
         return None
     if not (trouble.is_word or trouble.token.type in ("ENDPOINT", "STRING", "NUMBER", "INTERPOLATION")):
         return None
-    shown = trouble.place(trouble.last).text
-    message = f"no `,` stands between `{shown}` and `{trouble.span.text}`"
+    first, second = (_shown(token) for token in (trouble.last, trouble.token))
+    message = f"no `,` stands between {first} and {second}"
     sure = not (trouble.is_word or is_word(trouble.last))
     return _say("ZT025", trouble.span, message, fix=_before(trouble.gap(), ",", "put a `,` there", safe=sure))
+
+
+def _shown(token: Token) -> str:
+    """A token in a message. What a text says may be a secret."""
+    return "a text" if token.type == "STRING" else f"`{token}`"
 
 
 # -- what stands in place of something --------------------------------------------------------------------------------------------
