@@ -54,7 +54,10 @@ class Ring(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """Who sends to a socket, and how many messages the link to it holds; None is without bound. `count` senders are declared alike."""
+    """Who sends to a socket, and how many messages the link to it holds; None is without bound. `count` senders are declared alike.
+
+    It may hold somewhat less while the other end reads, which tells of what it has read only now and then.
+    """
 
     sender: Socket
     holds: int | None

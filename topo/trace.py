@@ -33,19 +33,20 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there are ways beside these."""
     halts: tuple[tuple[Socket, str], ...] = ()
     """Where there is no way: how far messages get, and why no further."""
+    other_way: bool = False
+    """Where there is no way: whether there is one from the end to the start."""
 
 
 def trace(graph: Graph, starts: Sequence[Socket], ends: Sequence[Socket], most: int) -> Trace:
     """The ways from any of some sockets to any of others, the shortest first and at most so many."""
     ways = routes(graph)
-    found: list[list[Point]] = []
-    for start in starts:
-        for end in ends:
-            found.extend(islice(_ways_between(graph, ways, start, end), most + 1))
+    found = [path for a in starts for b in ends for path in islice(_ways_between(graph, ways, a, b), most + 1)]
     found.sort(key=len)
+    if not found:
+        other_way = any(True for a in starts for b in ends for _ in _ways_between(graph, ways, b, a))
+        return Trace(start="", end="", halts=tuple(_halts(graph, ways, starts)), other_way=other_way)
     said = tuple(journey(graph, steps_of(graph, ways, path)) for path in found[:most])
-    halts = () if found else tuple(_halts(graph, ways, starts))
-    return Trace(start="", end="", journeys=said, more=len(found) > most, halts=halts)
+    return Trace(start="", end="", journeys=said, more=len(found) > most)
 
 
 def _ways_between(graph: Graph, ways: networkx.DiGraph[Point], start: Socket, end: Socket) -> Iterator[list[Point]]:

@@ -78,10 +78,12 @@ def test_a_name_that_is_nearly_right(ztopo: Ztopo) -> None:
 def test_where_nothing_gets_through(ztopo: Ztopo) -> None:
     done = ztopo("trace", "watcher", "client")
     assert done.returncode == 1
-    assert done.stdout.endswith("No message gets there.\n`watcher` is a SUB: it only receives (broker.ztopo:14)\n")
+    said = "No message gets there.\n`watcher` is a SUB: it only receives (broker.ztopo:14)\nFrom `client` to `watcher` there is a way.\n"
+    assert done.stdout.endswith(said)
     document = json.loads(ztopo("trace", "watcher", "client", "--format", "json").stdout)
     assert document["journeys"] == []
     assert [halt["socket"] for halt in document["halts"]] == ["watcher"]
+    assert document["other_way"]
 
 
 def test_a_message_that_does_not_arrive(ztopo: Ztopo, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def render(trace: Trace, style: Style) -> str:
         "journeys": [_journey(journey) for journey in trace.journeys],
         "more": trace.more,
         "halts": [{"socket": socket.id, "why": why, "place": place(socket.span)} for socket, why in trace.halts],
+        "other_way": trace.other_way,
     }
     return to_json(document)
 

@@ -78,6 +78,8 @@ def _tail(trace: Trace, style: Style) -> Iterator[str]:
         yield style.paint("No message gets there.", "bold", "red")
         for socket, why in trace.halts:
             yield from _paragraph(f"{why} ({socket.span.where})", style)
+        if trace.other_way:
+            yield from _paragraph(f"From `{trace.end}` to `{trace.start}` there is a way.", style)
 
 
 def _paragraph(text: str, style: Style) -> list[str]:
