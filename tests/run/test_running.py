@@ -275,6 +275,34 @@ def test_what_happens_is_told_in_order(context: zmq.Context[zmq.Socket[bytes]], 
     assert any(isinstance(e, Ready) for e in told)
 
 
+@pytest.mark.parametrize(
+    ("thread", "said"),
+    [
+        ("ztopo relay", "`relay` has failed at `relay.in`: can't start new thread"),
+        ("ztopo output of there", "`there` cannot be started: what ztopo needs to start it: "),
+    ],
+)
+def test_a_system_without_threads_is_a_failure_and_leaves_nothing(
+    context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch, thread: str, said: str
+) -> None:
+    starts = threading.Thread.start
+
+    def start_all_but_one(self: threading.Thread) -> None:
+        if self.name == thread:
+            raise RuntimeError("can't start new thread")
+        starts(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start_all_but_one)
+    device = "device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }\n"
+    plan = plan_of(device + 'app there { run "sleep 600" }\n')
+    with pytest.raises(RunError) as raised, start(plan, context=context) as running:
+        running.wait(PATIENCE)
+    (found,) = raised.value.diagnostics
+    assert found.message.startswith(said)
+    assert any("ulimit -u" in note for note in found.notes)
+    assert ztopo_threads() == []
+
+
 def test_output_that_cannot_be_printed_is_said_once_and_holds_no_app_up(
     context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,6 +6,7 @@ channel; they only pass on. What a process said before its end is passed on befo
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -167,7 +168,12 @@ class Children:
     def _start(self, name: str, start: Callable[[int, starter.OnReport], starter.Child]) -> None:
         """Start a process, its output going to a pipe that is read here."""
         read, write = os.pipe()
-        self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, read)]
+        try:
+            self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, read)]
+        except OSError:
+            os.close(read)
+            os.close(write)
+            raise
         try:
             self._children[name] = start(write, lambda _, report: self._hear(name, report))
         except starter.StarterLost:
@@ -208,7 +214,10 @@ class Children:
 
     def _thread(self, name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
         thread = threading.Thread(target=target, args=arguments, name=f"ztopo {name}", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no more; Python has no other exception for that
+            raise OSError(errno.EAGAIN, str(error)) from error
         return thread
 
     def _read_channel(self, channel: socket.socket) -> None:

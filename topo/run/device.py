@@ -7,6 +7,7 @@ is either `Stopped` or `Failed`, said after its sockets are closed.
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 import traceback
@@ -46,7 +47,10 @@ class Device:
 
     def start(self) -> None:
         """Begin to bind."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system has no more threads; Python has no other exception for that
+            self._post(Failed(self.plan.name, "run", self.plan.frontend.id, errno=errno.EAGAIN, reason=str(error)))
 
     def connect(self, addresses: Addresses) -> None:
         """Go on: everything is bound, there."""

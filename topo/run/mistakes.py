@@ -135,7 +135,10 @@ def _limits(number: int) -> tuple[str, ...]:
 LIMITS = (
     ((errno.EMFILE,), "the process has as many sockets or files as it may have: see `ulimit -n`, and the context's MAX_SOCKETS"),
     ((errno.ENFILE,), "the system has as many open files as it may have: see fs.file-max"),
-    ((errno.EAGAIN, errno.ENOMEM), "the system has no room for another process: see `ulimit -u`, and how much memory is free"),
+    (
+        (errno.EAGAIN, errno.ENOMEM),
+        "the system has no room for another process or thread: see `ulimit -u`, and how much memory is free",
+    ),
     ((errno.ENOSPC, errno.EDQUOT), "the file system is full"),
 )
 
