@@ -140,6 +140,7 @@ def test_a_word_that_is_nearly_right_is_proposed() -> None:
         ("device a: queue {\nin = ROUTER\n}", "ZT011", "no `=` stands here"),
         ("device a: queue {\nin: ROUTER\n}", "ZT011", "no `:` stands here"),
         ("app a: SUB bind tcp://*:5 { subscribe “x” }", "ZT018", "`“` means nothing here"),
+        ("app a: PUSH bind tcp:/*:5555 { linger 0 }", "ZT027", "`tcp:/*:5555` has no transport"),
         ("// a comment: here", "ZT034", "`//` means nothing here"),
         ("```", "ZT035", "a backtick means nothing here"),
         ("app a: PUSH bind tcp://*:5 { linger }", "ZT031", "a value is missing behind `linger`"),

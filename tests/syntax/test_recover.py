@@ -57,6 +57,15 @@ def test_lines_that_do_not_tell_make_nothing_worse() -> None:
     assert told(flat) == [("ZT013", 1)]
 
 
+def test_a_comment_of_another_language_is_passed_over() -> None:
+    text = "app a: PUSH bind tcp://*:5,\n/* why */ app c: PUSH bind tcp://*:7\napp b: PULL connect nobody\n"
+    assert told(text) == [("ZT040", 1), ("ZT034", 2), ("ZT101", 3)]
+
+
+def test_a_text_that_ends_in_the_middle_of_two_things() -> None:
+    assert told("device a: streamer { in bind tcp://*:1; out bind") == [("ZT013", 1), ("ZT031", 1)]
+
+
 def test_one_line_that_never_ends_its_block() -> None:
     assert told("app a: PUB bind tcp://*:1 { linger 0\napp b: PULL connect nobody\n") == [("ZT013", 1), ("ZT101", 2)]
 

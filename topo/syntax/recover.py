@@ -41,6 +41,9 @@ MOST_MISTAKES = 100
 INSIDE = ("IN", "OUT", "MONITOR", "CONTROL", "SOCKET", "RUN", "RESTART", "ON", "CONTEXT", "WITH")
 """The words that statements begin with that stand in blocks only."""
 
+NOTHING = ("OTHER_COMMENT", "BLANKS")
+"""What is passed over, whatever stands behind it."""
+
 STANDING = {"NAME", "NUMBER", "STRING", "ENDPOINT"}
 """What may be meant by something that is none of it."""
 
@@ -159,6 +162,10 @@ class _Reading:
         if token.type == "$END":
             return self._close(at)
         end = self._line_end(at)
+        if token.type in NOTHING:
+            self._doubt(begin, end)
+            del self.tokens[at]
+            return at
         if (earlier := self._end_at_comma(at, begin)) >= 0:
             return earlier
         if [t.type for t in self.tokens[at : at + 3]] == ["LBRACE", "NAME", "RBRACE"] and self._fits([self._param(at)]):
@@ -189,10 +196,19 @@ class _Reading:
             opened=tuple(self.opened),
             state=state,
         )
+        if token.type == "$END" and self.opened:
+            self._unbalanced(replace(trouble, before=(), state=-1), len(self.opened))
+            if begin < at and not self._fits([made_up("RBRACE", token)]):
+                self.troubles.append(replace(trouble, opened=()))  # its last statement is not finished either
+        elif token.type == "RBRACE" and not self.opened:
+            self._unbalanced(trouble, 1)
+        else:
+            self.troubles.append(trouble)
+
+    def _unbalanced(self, trouble: Trouble, braces: int) -> None:
         self.troubles.append(trouble)
-        if (token.type == "$END" and self.opened) or (token.type == "RBRACE" and not self.opened):
-            self.unbalanced.append(trouble)
-            self.depth += max(1, len(self.opened))
+        self.unbalanced.append(trouble)
+        self.depth += braces
 
     def _rest_of_line(self, at: int) -> Iterator[Token]:
         """What follows a token in its line, and what ends that; behind the end of a line what comes first."""
@@ -360,7 +376,8 @@ class _Reading:
 
     def _doubt(self, begin: int, end: int) -> None:
         start, stop = self.tokens[begin].start_pos or 0, self.tokens[end].end_pos or 0
-        self.doubtful.append(Span(self.source, start, max(start, stop)))
+        beyond = stop == len(self.source.text)  # what is put in at the end of the text stands there
+        self.doubtful.append(Span(self.source, start, max(start, stop) + beyond))
 
     def _doubt_from(self, brace: Token, at: int) -> None:
         self.doubtful.append(Span(self.source, brace.start_pos or 0, len(self.source.text) + 1))

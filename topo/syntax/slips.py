@@ -805,11 +805,12 @@ def no_transport(trouble: Trouble) -> Diagnostic | None:
     slashes = trouble.token.type == "OTHER_COMMENT" and trouble.gap().start == trouble.span.start
     first = trouble.last if (colon or slashes) and trouble.last is not None and is_word(trouble.last) else trouble.token
     instead_of_one = trouble.last is not None and trouble.last.type in ("BIND", "CONNECT", "COMMA")
-    if first is trouble.token and not (instead_of_one and trouble.token.type in ("NUMBER", "STAR", "OTHER_COMMENT", "SYMBOLS")):
+    if first is trouble.token and not (instead_of_one and trouble.token.type in ("NUMBER", "STAR", "SYMBOLS")):
         return None
     span = _from(trouble, first)
     match = re.fullmatch(r"(tcp|ipc|inproc|udp|ws|wss|tipc|vmci|pgm|epgm)?:?/{0,2}(\S*)", span.text)
-    assert match is not None, "it has no blanks"
+    if match is None:
+        return None
     transport = match[1] or ("ipc" if span.text.startswith("/") else "tcp")
     address = match[2] if match[1] else span.text
     if not re.search(r"[A-Za-z*\]0-9]", address):

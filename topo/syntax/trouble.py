@@ -84,7 +84,7 @@ class Trouble(msgspec.Struct, frozen=True):
         text, start, end = self.source.text, self.span.start, self.span.start
         while end < len(text) and not text[end].isspace() and text[end] not in ",;{}":
             end += 1
-        return Span(self.source, start, max(end, self.span.end))
+        return Span(self.source, start, end if self.token.type == "OTHER_COMMENT" else max(end, self.span.end))
 
 
 def is_word(token: Token) -> bool:
