@@ -14,6 +14,7 @@ import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from tests.facts.sockets import refusal
 from topo.zeromq.libzmq import Libzmq, at_hand
 from topo.zeromq.options import ALIASES, INT_MAX, OPTIONS, PSEUDO, Option, fits, in_range, known, native
 from topo.zeromq.sockets import OLD_NAMES, PEERS, SOCKETS, compatible
@@ -63,15 +64,6 @@ def event(socket: zmq.Socket[bytes], wanted: set[str]) -> str:
         if name in wanted:
             return name
     raise AssertionError(f"none of {wanted} came within 10 seconds")
-
-
-def refusal(action: Callable[[], object]) -> int:
-    """The errno with which libzmq refuses, or 0."""
-    try:
-        action()
-    except zmq.ZMQError as error:
-        return error.errno or -1
-    return 0
 
 
 # Options
