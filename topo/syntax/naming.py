@@ -77,6 +77,9 @@ def _keys(trouble: Trouble) -> list[Key]:
     """What a mistake is known by, the most telling first."""
     kind = "NAME" if trouble.is_word else "NEWLINE" if trouble.token.type in ("SEMICOLON", "$END") else trouble.token.type
     state = trouble.state if trouble.before else ("at the beginning", bool(trouble.opened))
+    before = trouble.before[-2:-1]
+    if before and before[0].type == "COMMA" and "\n" in before[0]:
+        return [("behind the first word of a line that goes on",), (state, kind)]
     return [(state, kind), *([] if trouble.is_word or trouble.token.type == "NEWLINE" else [(trouble.token.type,)])]
 
 

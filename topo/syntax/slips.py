@@ -16,6 +16,7 @@ from lark import Token
 
 from topo.diagnostic import Diagnostic, Edit, Fix, Label, finding, nearest
 from topo.source import Span
+from topo.syntax.braces import indent
 from topo.syntax.trouble import ENDS, Trouble, is_word
 
 STATEMENTS = ("param", "device", "process", "app", "use", "host", "security", "options", "topology")
@@ -540,6 +541,12 @@ def comma_between_options(trouble: Trouble) -> Diagnostic | None:
     return _say("ZT019", trouble.place(comma), message, fix=fix)
 
 
+def _begins(trouble: Trouble, word: Token) -> bool:
+    """Whether a word that a line begins with begins a statement: it is one that does, or stands as far left as the one before."""
+    left = indent(trouble.source, word) <= indent(trouble.source, trouble.head)
+    return left or str(word) in (*STATEMENTS, *ITEMS)
+
+
 @finding("ZT040", "a comma with nothing behind it")
 def comma_too_many(trouble: Trouble) -> Diagnostic | None:
     """A line that ends with a comma goes on in the next; so behind a comma comes one more of what stands in front of it.
@@ -564,7 +571,7 @@ def comma_too_many(trouble: Trouble) -> Diagnostic | None:
     ```
     """
     found = _comma_before(trouble)
-    if found is not None and "\n" in found[0]:
+    if found is not None and "\n" in found[0] and _begins(trouble, found[1]):
         comma, word = found
         message = f"a line that ends with a `,` goes on, and `{word}` begins another statement"
         return _say("ZT040", trouble.place(comma), message, fix=_instead(trouble.place(comma), "", "leave it out", safe=True))
