@@ -16,6 +16,7 @@ from functools import cache
 from topo.diagnostic import Diagnostic, Finding
 from topo.syntax import slips
 from topo.syntax.mistakes import syntax_error
+from topo.syntax.strange import NOTHING
 from topo.syntax.trouble import SIGNS, Trouble
 
 __all__ = ["Learned", "Slip", "examples", "name", "slips_by_code"]
@@ -78,7 +79,7 @@ def _keys(trouble: Trouble) -> list[Key]:
     kind = "NAME" if trouble.is_word else "NEWLINE" if trouble.token.type in ("SEMICOLON", "$END") else trouble.token.type
     state = trouble.state if trouble.before else ("at the beginning", bool(trouble.opened))
     before = trouble.before[-2:-1]
-    if before and before[0].type == "COMMA" and "\n" in before[0]:
+    if before and before[0].type == "COMMA" and "\n" in before[0] and trouble.token.type not in NOTHING:
         return [("behind the first word of a line that goes on",), (state, kind)]
     return [(state, kind), *([] if trouble.is_word or trouble.token.type == "NEWLINE" else [(trouble.token.type,)])]
 

@@ -30,7 +30,7 @@ from topo.diagnostic import nearest
 from topo.source import Source, Span
 from topo.syntax import braces, tree
 from topo.syntax.automaton import Automaton, Stuck
-from topo.syntax.strange import instead, is_strange, made_up, tokens
+from topo.syntax.strange import NOTHING, instead, is_strange, made_up, tokens
 from topo.syntax.trouble import ENDS, SIGNS, Trouble, is_word
 
 __all__ = ["MOST_MISTAKES", "recover"]
@@ -40,9 +40,6 @@ MOST_MISTAKES = 100
 
 INSIDE = ("IN", "OUT", "MONITOR", "CONTROL", "SOCKET", "RUN", "RESTART", "ON", "CONTEXT", "WITH")
 """The words that statements begin with that stand in blocks only."""
-
-NOTHING = ("OTHER_COMMENT", "BLANKS")
-"""What is passed over, whatever stands behind it."""
 
 STANDING = {"NAME", "NUMBER", "STRING", "ENDPOINT"}
 """What may be meant by something that is none of it."""

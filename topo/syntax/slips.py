@@ -55,7 +55,7 @@ def _near(word: str, known: tuple[str, ...] | list[str]) -> str:
     longer = [k for k in known if len(word) > 2 and k.startswith(word.lower())]
     if len(longer) == 1:
         return longer[0]
-    return next(iter(nearest(word, known)), "") if len(word) > 1 else ""
+    return next((k for k in nearest(word, known) if len(word) > 2 or k[0] == word[0].lower()), "")
 
 
 # -- words ------------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from lark.lexer import LexerThread
 
 from topo.syntax.trouble import SIGNS
 
-__all__ = ["instead", "is_strange", "made_up", "tokens"]
+__all__ = ["NOTHING", "instead", "is_strange", "made_up", "tokens"]
 
 OPEN_TEXT = r'"(?:[^"\\\n]|\\[^\n])*\\?'
 OPEN_BRACKET = r"\[(?:[ \t]*\w+[ \t]*:[ \t]*\d+|(?:[\w()%*/+-]|[ \t](?=[%*/+-])|(?<=[%*/+-])[ \t])*)"
@@ -36,6 +36,9 @@ STRANGE: dict[str, re.Pattern[str]] = {
     "SYMBOLS": re.compile(r"`{3}[^\n]*|([^\w\s])\1*|."),
 }
 """What can stand where no token begins; the first that fits is meant."""
+
+NOTHING = ("OTHER_COMMENT", "BLANKS")
+"""Those that are passed over, whatever stands behind them."""
 
 BRACE_BELOW = "BRACE_BELOW"
 """A `{` on a line of its own, with the ends of lines in front of it."""
