@@ -138,13 +138,16 @@ class Link:
         """Whether nothing more will come."""
         self._connection = connection
         self._lock = threading.Lock()
+        self._application = os.getpid()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until there is something, or nothing more will come."""
         return self._connection.poll(timeout)
 
     def take(self, note: Callable[[News], None]) -> None:
-        """Note all that has come."""
+        """Note all that has come. A fork of the application takes nothing away from it."""
+        if os.getpid() != self._application:
+            return
         with self._lock, suppress(EOFError, ConnectionResetError):
             while not self.over:
                 if not self._connection.poll():
@@ -153,7 +156,9 @@ class Link:
         self.over = True
 
     def send(self, name: str, arguments: dict[str, Any]) -> None:
-        """Send a wish; one that comes too late has no effect."""
+        """Send a wish; one that comes too late has no effect, and a fork of the application has none: RuntimeError."""
+        if os.getpid() != self._application:
+            raise RuntimeError("the device was started by another process than this one")
         with self._lock, suppress(BrokenPipeError, ConnectionResetError):
             if not self.over:
                 self._connection.send((name, arguments))

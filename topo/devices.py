@@ -233,7 +233,9 @@ class Device:
         """Let the in socket bind this address."""
         self._in_binds.append(addr)
 
-    def bind_in_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_in_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Let the in socket bind a free port at this address, such as `tcp://127.0.0.1`, and return the port.
 
         Over tcp the port is this device's from now on: peers may connect already, and after a stop as well, and are served when
@@ -253,7 +255,9 @@ class Device:
         """Let the out socket bind this address."""
         self._out_binds.append(addr)
 
-    def bind_out_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_out_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Let the out socket bind a free port at this address, as `bind_in_to_random_port` does."""
         return self._bind_to_random_port("out", addr, min_port, max_port, max_tries)
 
@@ -483,7 +487,8 @@ class Device:
     def _new_life(self) -> Life:
         return Life()
 
-    def _bind_to_random_port(self, side: str, addr: str, min_port: int, max_port: int, max_tries: int) -> int:
+    def _bind_to_random_port(self, side: str, addr: str | bytes, min_port: int, max_port: int, max_tries: int) -> int:
+        addr = os.fsdecode(addr)
         ipv6 = any(opt == zmq.IPV6 and value for opt, value in self._of(side, "sockopts"))
         port = self._reserve_random_port(addr, min_port, max_port, max_tries, ipv6=ipv6)
         self._of(side, "binds").append(f"{addr}:{port}")
@@ -772,7 +777,8 @@ class ProcessDevice(BackgroundDevice):
 
     def _longest_linger(self) -> float | None:
         options = [option for side in ("in", "out", "mon", "ctrl") for option in getattr(self, f"_{side}_sockopts", ())]
-        lingers: list[int] = [LINGER, *(value for opt, value in options if opt == zmq.LINGER)]
+        taken = [value for opt, value in options if opt == zmq.LINGER and isinstance(value, int)]  # others the socket has refused
+        lingers: list[int] = [LINGER, *taken]
         return None if min(lingers) < 0 else max(lingers) / 1000 + LAST_PATIENCE
 
 
@@ -800,7 +806,9 @@ class ProxyBase(Device):
         """Let the monitor socket bind this address."""
         self._mon_binds.append(addr)
 
-    def bind_mon_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_mon_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Let the monitor socket bind a free port at this address, as `bind_in_to_random_port` does."""
         return self._bind_to_random_port("mon", addr, min_port, max_port, max_tries)
 
@@ -869,7 +877,9 @@ class ProxySteerableBase(ProxyBase):
         """Let the control socket bind this address."""
         self._ctrl_binds.append(addr)
 
-    def bind_ctrl_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+    def bind_ctrl_to_random_port(
+        self, addr: str | bytes, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
         """Let the control socket bind a free port at this address, as `bind_in_to_random_port` does."""
         return self._bind_to_random_port("ctrl", addr, min_port, max_port, max_tries)
 

@@ -81,6 +81,15 @@ def test_an_option_that_is_refused_is_raised_by_start(where: str) -> None:
         device.start()
 
 
+@pytest.mark.parametrize("linger", ["1", None])
+def test_a_linger_of_the_wrong_type_is_told_once(linger: object, capfd: pytest.CaptureFixture[str]) -> None:
+    device = streamer("Process")
+    device.setsockopt_in(zmq.LINGER, linger)
+    with pytest.raises(TypeError):
+        device.start()
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("where", BACKGROUND)
 def test_an_option_of_the_wrong_type_is_raised_by_start(where: str) -> None:
     device = streamer(where)
@@ -328,6 +337,14 @@ def test_an_address_that_is_not_ours_is_an_error() -> None:
         device.bind_in_to_random_port("tcp://no-such-interface")
 
 
+def test_a_random_port_at_an_address_in_bytes() -> None:
+    device = devices.ThreadDevice(zmq.STREAMER, zmq.PULL, zmq.PUSH)
+    port = device.bind_in_to_random_port(b"tcp://127.0.0.1")
+    device.start()
+    assert device.bound_in == (f"tcp://127.0.0.1:{port}",)
+    device.stop()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the interface is called otherwise")
 def test_a_random_port_at_an_interface_and_in_a_path(socket: Make, started: Started, tmp_path: Path) -> None:
     device = devices.ThreadDevice(zmq.STREAMER, zmq.PULL, zmq.PUSH)
@@ -470,6 +487,27 @@ def test_ending_does_not_hang_with_an_undelivered_message(where: str, socket: Ma
     ending.start()
     ending.join(PATIENCE)
     assert not ending.is_alive()
+
+
+def test_a_fork_of_the_application_does_not_steer_its_devices(socket: Make) -> None:
+    device = streamer("Process")
+    device.start(wait=False)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            for steer in (device.stop, device.pause, device.resume, lambda: device.drain(quiet=0)):
+                with pytest.raises(RuntimeError, match="another process"):
+                    steer()
+            assert device.bound_in == ()  # the news are the application's
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert device._has_come_to(("ready", "ended"), PATIENCE)
+    socket(zmq.PUSH, device.bound_in[0]).send(b"still here")
+    assert socket(zmq.PULL, device.bound_out[0]).recv() == b"still here"
+    device.stop()
 
 
 def test_linger_is_what_it_was_set_to(started: Started) -> None:
