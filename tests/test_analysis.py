@@ -112,6 +112,17 @@ def test_what_is_published() -> None:
     assert found.start[-1] == (("feed", 1),)
 
 
+def test_a_program_waits_for_a_full_peer_of_a_router_that_is_mandatory() -> None:
+    found = asked("""
+device hop: queue swap { in ROUTER bind tcp://*:1; out ROUTER bind tcp://*:2 { router_mandatory true } }
+app asks: DEALER connect hop.in
+app does: DEALER connect hop.out, sure, unsure
+app sure: ROUTER bind tcp://*:3 { router_mandatory true }
+app unsure: ROUTER bind tcp://*:4
+""")
+    assert [stall(found, id)[0] for id in ("sure", "unsure", "hop.out")] == ["waits", "drops", "drops"]
+
+
 def test_a_ring_and_what_it_keeps_to_itself() -> None:
     found = asked(
         "device a: streamer { in bind tcp://*:5; out connect b.in }\ndevice b: streamer { in bind tcp://*:6; out connect a.in }\n"

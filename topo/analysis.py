@@ -283,9 +283,10 @@ def _readers(graph: Graph) -> Iterator[tuple[Socket, tuple[Feed, ...]]]:
 def _stall(graph: Graph, socket: Socket) -> Stall:
     does = ENVELOPES[socket.type]
     shared = does.chooses == "turn" and len(peers_of(graph, socket)) > 1
-    if SOCKETS[socket.type].mute == "drop" and not socket.on("xpub_nodrop"):
-        return Stall(socket, "drops", shared=False)
     device = graph.device(socket)
+    told = socket.on("xpub_nodrop") or (socket.on("router_mandatory") and device is None)  # a device never waits for its ROUTER
+    if SOCKETS[socket.type].mute == "drop" and not told:
+        return Stall(socket, "drops", shared=False)
     if device is None:
         return Stall(socket, "waits", shared)
     if socket.role == "monitor":
