@@ -742,8 +742,9 @@ class ProcessDevice(BackgroundDevice):
         """How its process has ended, if nobody wanted that."""
         if status < 0 and -status not in child.asked:
             return f"{child.name} was ended by a signal: {strsignal(-status)}"
-        if status > 0 and self._life.stage == "starting":
-            return f"{child.name} ended with status {status} before it was ready; its standard error tells more"
+        if status > 0 and self._life.error is None:  # an exception would have been told
+            when = " before it was ready" if self._life.stage == "starting" else ""
+            return f"{child.name} ended with status {status}{when}; its standard error tells more"
         return ""
 
     # In its process

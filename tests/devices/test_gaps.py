@@ -189,6 +189,16 @@ def test_done_is_true_when_a_process_has_ended(started: Started) -> None:
     assert device.done
 
 
+def test_a_process_that_ends_without_a_word_is_an_error(socket: Make) -> None:
+    device = work.ProcessLeaving(zmq.QUEUE, zmq.PULL, zmq.PUSH)
+    port = device.bind_in_to_random_port("tcp://127.0.0.1")
+    device.start()
+    socket(zmq.PUSH, f"tcp://127.0.0.1:{port}").send(b"go")
+    with pytest.raises(ChildProcessError, match="ended with status 3; its standard error"):
+        device.join(PATIENCE)
+    assert device.launcher.exitcode == 3
+
+
 # No way to learn the port of tcp://*:*
 
 

@@ -154,6 +154,15 @@ class ProcessDeaf(devices.ProcessDevice):
     run_device = ThreadDeaf.run_device  # the same, elsewhere
 
 
+class ProcessLeaving(devices.ProcessDevice):
+    """A subclass whose process ends at the first message, without a word."""
+
+    def run_device(self) -> None:
+        ins, _ = self._setup_sockets()
+        ins.recv()
+        os._exit(3)
+
+
 class Unlucky:
     """Something that gets lost on the way."""
 

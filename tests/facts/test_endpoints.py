@@ -74,7 +74,7 @@ def test_low_ports_are_not_for_everybody() -> None:
         "    return 0\n"
         "number('*')  # all that Python needs for this is read while it may be\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
-        "print(first, number(first - 1) if first > 1 else 'none', number('*'))\n"
+        "print(first, number(first - 1) if first > 1 else 'none', number('*'), flush=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
