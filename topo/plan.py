@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
@@ -29,6 +30,7 @@ __all__ = [
     "Place",
     "Plan",
     "ProcessPlan",
+    "RestartPlan",
     "SocketPlan",
     "make",
     "sources",
@@ -96,6 +98,22 @@ class SocketPlan(msgspec.Struct, frozen=True):
     place: Place
 
 
+class RestartPlan(msgspec.Struct, frozen=True):
+    """When something is started again after it has ended, with the meaning that Erlang's supervisors give it.
+
+    At most `limit` times within `period` seconds; more often, and it has failed for good. The first restart is immediate, the
+    second waits `backoff` seconds, each further one twice as long, up to `longest`. `also` says who ends and starts with it:
+    nobody, `rest` (those declared after it) or `all`.
+    """
+
+    policy: Literal["never", "on-failure", "always"]
+    limit: int = 5
+    period: float = 60.0
+    backoff: float = 0.1
+    longest: float = 5.0
+    also: Literal["", "rest", "all"] = ""
+
+
 class DevicePlan(msgspec.Struct, frozen=True):
     """A device: its sockets are made, used and closed in the one thread that runs it.
 
@@ -110,6 +128,7 @@ class DevicePlan(msgspec.Struct, frozen=True):
     prefixes: tuple[bytes, bytes]
     swap: bool
     place: Place
+    restart: RestartPlan = RestartPlan("on-failure")
 
     @property
     def sockets(self) -> tuple[SocketPlan, ...]:
@@ -140,6 +159,7 @@ class AppPlan(msgspec.Struct, frozen=True):
     place: Place
     binds: tuple[str, ...] = ()
     """What the app is to bind."""
+    restart: RestartPlan = RestartPlan("never")
 
 
 class Plan(msgspec.Struct, frozen=True):
