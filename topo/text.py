@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["clean", "cut", "harmless", "width", "wrap"]
+__all__ = ["ago", "clean", "cut", "harmless", "padded", "table", "width", "wrap"]
 
 CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -73,3 +74,38 @@ def wrap(text: str, cells: int) -> list[str]:
                 line = f"{line} {word}" if line else word
         lines.append(line.rstrip(" "))
     return lines
+
+
+def padded(text: str, cells: int, *, right: bool = False) -> str:
+    """The text in so many cells, with blanks behind it, or before it."""
+    blanks = " " * (cells - width(text))
+    return blanks + text if right else text + blanks
+
+
+def table(rows: Sequence[Sequence[str]], cells: int, *, right: Sequence[int] = (), cuttable: int = -1) -> list[str]:
+    """Rows as lines whose columns stand below each other, two blanks apart; those in `right` end at the same cell.
+
+    What is wider than so many cells loses it in the column `cuttable`.
+    """
+    if not rows:
+        return []
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    cuttable %= len(widths)
+    spare = cells - sum(widths) - 2 * (len(widths) - 1)
+    widths[cuttable] = max(1, widths[cuttable] + min(spare, 0))
+    lines = []
+    for row in rows:
+        shown = (padded(cut(text, widths[n]), widths[n], right=n in right) for n, text in enumerate(row))
+        lines.append("  ".join(shown).rstrip())
+    return lines
+
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def ago(seconds: float) -> str:
+    """How long something has lasted, in the largest unit of which it is two or more: `90 s`, `5 min`, `47 h`."""
+    for size, unit in UNITS:
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"

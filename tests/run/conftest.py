@@ -49,6 +49,13 @@ class World:
         self.ups.append(up)
         return up
 
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Any verb, to its end."""
+        return subprocess.run(
+            [*ZTOPO, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, encoding="utf-8",
+            stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
     def popen(self, *arguments: str, shell: str = "", **settings: object) -> subprocess.Popen[bytes]:
         """`ztopo up`, for a test that has its own ideas of its standard streams. `shell` is what a shell makes of them."""
         command = [*ZTOPO, "up", *arguments]

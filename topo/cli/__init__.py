@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from topo.compile import Compilation
     from topo.diagnostic import Diagnostic
     from topo.render import Style
+    from topo.run.client import Topology
     from topo.source import Source
     from topo.timing import Watch
 
@@ -39,6 +40,7 @@ __all__ = [
     "formats",
     "host_says",
     "main",
+    "name_argument",
     "only_file",
     "out",
     "output_option",
@@ -48,6 +50,7 @@ __all__ = [
     "set_option",
     "source_of",
     "style_for",
+    "topology",
     "write_data",
 ]
 
@@ -223,6 +226,34 @@ def file_argument(f: F) -> F:
 def files_argument(f: F) -> F:
     """`[FILE]...`, in the same way. Comes as `files`."""
     return click.argument("files", nargs=-1, type=click.Path(), callback=_given_or_only)(f)
+
+
+def name_argument(f: F) -> F:
+    """`[NAME]`: a topology that runs; it may be left out where that is only one. Comes as `name`; see `topology`."""
+    return click.argument("name", required=False)(f)
+
+
+def topology(name: str | None) -> Topology:
+    """The topology that runs by that name, or from the file of that name. Ends the program with 3 if there is none."""
+    from topo.run.client import NotRunning, find
+
+    try:
+        return find(name)
+    except NotRunning:
+        if name is None or not os.path.isfile(name):
+            raise
+    return find(_declared_in(name))
+
+
+def _declared_in(file: str) -> str:
+    """The name of the topology that a file declares, whatever else it says."""
+    from topo.compile import compile as compile_source
+    from topo.diagnostic import Diagnostic
+
+    source = source_of(file)
+    if isinstance(source, Diagnostic):
+        raise Refusal(source.message)
+    return compile_source(source).model.name
 
 
 def set_option(f: F) -> F:
@@ -435,6 +466,9 @@ def _run() -> int:
         say(f"error: {error.format_message()}")
         return Exit.USAGE
     except Exception as error:
+        if isinstance(code := getattr(error, "exit_code", None), int):  # of one that says itself what it means for the program
+            say(f"error: {error}")
+            return code
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             say(f"error: {error.strerror}: ztopo has no descriptor, memory or space left to do it with; see `ulimit -a`")
             return Exit.USAGE

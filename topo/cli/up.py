@@ -89,35 +89,44 @@ def _host_agrees(compilation: Compilation, color: str) -> bool:
     return not has_errors(said)
 
 
-def _run(file: str, compilation: Compilation, color: str, wishes: Wishes) -> Exit:
+def _run(shown: str, compilation: Compilation, color: str, wishes: Wishes) -> Exit:
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.plan import sources
     from topo.run.children import Children
+    from topo.run.control import Control
     from topo.run.events import Said, StopAsked
     from topo.run.folder import Refused, claim
     from topo.run.supervisor import Supervisor
+    from topo.run.watched import Watched
 
     assert compilation.graph is not None
     plan = make_plan(compilation)
     wishes.hold_back()
     output = Output(lambda why: supervisor.post(StopAsked(why, insists=False)))
     with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
-        path = compilation.source.path
+        file = os.path.abspath(compilation.source.path) if compilation.source.path else compilation.source.name
         try:
-            with claim(plan.name, str(path or compilation.source.name), compilation.graph.model.span) as home:
+            with claim(plan.name, file, compilation.graph.model.span) as home:
                 wishes.listen()  # the host may take its time to answer
                 agreed = _host_agrees(compilation, color)
                 wishes.hold_back()
                 if not agreed:
-                    say(f"{file} is not started")
+                    say(f"{shown} is not started")
                     return Exit.INVALID
                 starter = partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,))
                 supervisor = Supervisor(
-                    plan, sources=sources(compilation.graph), tell=progress.tell, on_output=progress.wrote, starter=starter
+                    plan,
+                    sources=sources(compilation.graph),
+                    tell=lambda event: watched.tell(event),
+                    on_output=progress.wrote,
+                    starter=starter,
                 )
-                wishes.go_to(supervisor)
-                code = supervisor.run().code
+                watched = Watched(supervisor, file)
+                watched.subscribe(progress.tell)
+                with Control(home.folder, watched):
+                    wishes.go_to(supervisor)
+                    code = supervisor.run().code
         except Refused as refused:
             progress.tell(Said(refused.diagnostic))
             return Exit.FINDINGS

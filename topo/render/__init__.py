@@ -130,7 +130,7 @@ def to_json(document: dict[str, Any], line: int = 0) -> str:
 
 
 def _indented(value: Any, line: int, newline: str) -> str:
-    if not value or not isinstance(value, dict | list):
+    if not value or not isinstance(value, dict | list | tuple):
         return json.dumps(value)
     inner = newline + "  "
     if isinstance(value, dict):

@@ -4,7 +4,10 @@ The lock is the kernel's, on a file in the folder: it is gone with the processes
 that is left over is no obstacle. The file says who holds it. It is shared with those who end everything should ztopo be killed; so
 whoever comes then waits until nothing of it is left, and cleans up what it could not.
 
-The sockets of devices that bind `ipc://*` lie in this folder.
+The sockets of devices that bind `ipc://*` lie in this folder, and `control`, at which it can be asked: see `control.py`.
+
+There is one `ztopo up` of each name. Of topologies that programs run there may be several: the folder of such a one is called
+`NAME@PID`, and the next one of that name in the same program `NAME@PID.2`.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ import fcntl
 import hashlib
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,12 +30,17 @@ from topo.diagnostic import Diagnostic
 from topo.run import mistakes, wire
 from topo.source import Span
 
-__all__ = ["Home", "Refused", "claim", "folder_of"]
+__all__ = ["CONTROL", "Home", "Owner", "Refused", "base", "claim", "clear", "control_path", "folder_of", "is_there", "owner_of"]
+
+CONTROL = "control"
+"""The socket in the folder at which a topology can be asked."""
 
 LEAVING = 10.0
 """Seconds that may pass from the end of a ztopo that was killed until nothing of it is left."""
 LONGEST_NAME = 32
 """Of a folder, in bytes: the paths of sockets in it must stay short."""
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""Of a socket, in bytes."""
 
 
 class Refused(Exception):
@@ -53,18 +63,28 @@ class Owner(msgspec.Struct, frozen=True):
 
     pid: int = 0
     file: str = ""
+    name: str = ""
+    """Of the topology."""
+    started: float = 0.0
+    """When, in seconds since the epoch."""
+    program: bool = False
+    """Whether it is part of a program that does more than run it."""
+    born: str = ""
+    """When the process was started, as the kernel tells it: others may get its number later."""
 
 
-def folder_of(name: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the topology of that name."""
+def folder_of(name: str, environment: Mapping[str, str] = os.environ, mark: str = "") -> Path:
+    """The folder of the topology of that name; with a `mark`, of one of several."""
     encoded = name.encode("utf-8", "surrogateescape")
-    if len(encoded) > LONGEST_NAME or not name.replace("_", "").replace("-", "").isalnum():
-        start = "".join(c for c in name if c.isascii() and c.isalnum())[: LONGEST_NAME - 9]
+    room = LONGEST_NAME - len(mark)
+    if len(encoded) > room or not name.replace("_", "").replace("-", "").isalnum():
+        start = "".join(c for c in name if c.isascii() and c.isalnum())[: room - 9]
         name = f"{start}-{hashlib.sha256(encoded).hexdigest()[:8]}"
-    return _base(environment) / name
+    return base(environment) / f"{name}{mark}"
 
 
-def _base(environment: Mapping[str, str]) -> Path:
+def base(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the folders of all of a user's topologies are."""
     for candidate in (
         environment.get("XDG_RUNTIME_DIR", ""),
         environment.get("RUNTIME_DIRECTORY", "").partition(":")[0],
@@ -76,19 +96,47 @@ def _base(environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def claim(name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Home]:
-    """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it."""
-    folder = folder_of(name, environment)
+def control_path(folder: Path) -> Iterator[str]:
+    """A path of the folder's control socket that is short enough for the system, within the block."""
+    path = os.fspath(folder / CONTROL)
+    if len(os.fsencode(path)) <= LONGEST_PATH or sys.platform != "linux":
+        yield path
+        return
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{handle}/{CONTROL}"
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def claim(
+    name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ, *, program: bool = False
+) -> Iterator[Home]:
+    """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it.
+
+    A `program` gets a folder of its own, whoever else runs a topology of that name.
+    """
     with ExitStack() as release:
         try:
-            handle = _lock(folder, name, place)
+            folder, handle = _lock_any(name, environment) if program else _lock(folder_of(name, environment), name, place)
             release.callback(_release, folder, handle)
             _sweep(folder)
             os.ftruncate(handle, 0)
-            os.pwrite(handle, wire.written(Owner(os.getpid(), file)), 0)
+            os.pwrite(handle, wire.written(Owner(os.getpid(), file, name, time.time(), program, _born(os.getpid()))), 0)
         except OSError as error:
+            folder = folder_of(name, environment)
             raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
         yield Home(folder, handle)
+
+
+def _lock_any(name: str, environment: Mapping[str, str]) -> tuple[Path, int]:
+    """Lock the first folder for topologies of that name in this program that is free."""
+    for number in count(1):
+        mark = f"@{os.getpid()}" + (f".{number}" if number > 1 else "")
+        with suppress(Refused):
+            return _lock(folder_of(name, environment, mark), name, None)
+    raise AssertionError("there is always one more")
 
 
 def _release(folder: Path, handle: int) -> None:
@@ -100,7 +148,7 @@ def _release(folder: Path, handle: int) -> None:
     os.close(handle)
 
 
-def _lock(folder: Path, name: str, place: Span | None) -> int:
+def _lock(folder: Path, name: str, place: Span | None) -> tuple[Path, int]:
     while True:
         _own(folder.parent)
         _own(folder)
@@ -111,11 +159,11 @@ def _lock(folder: Path, name: str, place: Span | None) -> int:
         try:
             _take(handle)
         except BlockingIOError as taken:
-            owner = _owner(handle)
+            owner = owner_of(handle)
             os.close(handle)
             raise Refused(mistakes.runs_already(name, owner.pid, owner.file, place)) from taken
         if _is_still(folder / "lock", handle):
-            return handle
+            return folder, handle
         os.close(handle)
 
 
@@ -127,24 +175,51 @@ def _take(handle: int) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if _is_there(_owner(handle).pid) or time.monotonic() > end:
+            if is_there(owner_of(handle)) or time.monotonic() > end:
                 raise
         time.sleep(LEAVING / 200)
 
 
-def _is_there(pid: int) -> bool:
-    """Whether there is such a process; also if nobody knows which."""
+def is_there(owner: Owner) -> bool:
+    """Whether the process that has a folder lives; also if nobody knows which that is."""
     try:
-        os.kill(pid, 0)
+        os.kill(owner.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
+    return not owner.born or owner.born == _born(owner.pid)
+
+
+def _born(pid: int) -> str:
+    """When a process was started, in whatever the kernel counts; nothing where it does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def clear(folder: Path) -> bool:
+    """Remove the folder of a topology that was killed, and say whether nothing of that is left."""
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    if _is_still(folder / "lock", handle):
+        _release(folder, handle)
+    else:
+        os.close(handle)
     return True
 
 
 def _sweep(folder: Path) -> None:
     """Remove the sockets, and their folders, that libzmq has made for `ipc://*`; those who die by force leave them behind."""
+    (folder / CONTROL).unlink(missing_ok=True)
     for made in folder.glob("tmp??????"):
         with suppress(OSError):  # it is something else, and somebody else's
             (made / "socket").unlink(missing_ok=True)
@@ -164,11 +239,12 @@ def _own(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def _owner(handle: int) -> Owner:
+def owner_of(handle: int) -> Owner:
+    """What an open lock's file says. It says nothing while it is being written."""
     try:
         owner: Owner = wire.read(os.pread(handle, 65536, 0), Owner)
     except ValueError:
-        return Owner()  # it is writing just now
+        return Owner()
     return owner
 
 

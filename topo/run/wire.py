@@ -16,8 +16,8 @@ __all__ = ["read", "written"]
 T = TypeVar("T")
 
 
-def written(message: msgspec.Struct) -> bytes:
-    """A message as a line."""
+def written(message: object) -> bytes:
+    """A message, a Struct or a dictionary of such, as a line."""
     return json.dumps(msgspec.to_builtins(message), separators=(",", ":")).encode("ascii") + b"\n"
 
 

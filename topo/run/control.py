@@ -1,0 +1,318 @@
+"""Where a running topology can be asked: a socket in its runtime folder, and what is answered there.
+
+A request is a line of JSON with a `verb`. The answers are lines too; the last one is `{"end": true}`, or `{"error": {"message":
+..., "exit": ...}}` with what a command should end with. A stream goes on until either side closes, or the asking side says anything.
+
+Each who asks has a thread here, so that nobody waits for somebody else, and the supervisor for none of them. What a stream has no
+room for is left out, and `{"missed": ...}` says how much that was.
+
+What can be asked is the table VERBS. An answer is a generator; it is closed when whoever asked has gone, so what it has set up it
+takes down in a `finally`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
+
+import msgspec
+
+from topo.run import mistakes, wire
+from topo.run.events import StopAsked, Told
+from topo.run.feed import Feed, Missed
+from topo.run.folder import CONTROL, control_path
+from topo.run.folder import Refused as Unusable
+from topo.run.snapshot import FORMAT_VERSION, Snapshot
+
+__all__ = ["VERBS", "Call", "Control", "Refusal", "Verb"]
+
+LONGEST_REQUEST = 1 << 20
+"""In bytes."""
+MOST_CALLERS = 256
+"""So many may be connected. One more takes the place of the one who has been silent for the longest time."""
+PATIENCE = 60.0
+"""Seconds that may pass until the next request."""
+LAST_WORDS = 0.5
+"""Seconds that those who look on have at the end to take what is left."""
+SHORTAGE = 0.1
+"""Seconds to wait where the system has no descriptor or thread for one more."""
+
+
+Answers = Generator[object, None, None]
+
+
+class Controlled(Protocol):
+    """As much of the supervisor as is needed here."""
+
+    def post(self, event: StopAsked) -> None:
+        """Let this happen. From any thread."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """What runs. From any thread; RuntimeError at the end of the topology."""
+        ...
+
+    def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+        """Tell the listener whatever is told, until what is returned is called."""
+        ...
+
+
+class Refusal(Exception):
+    """What is asked for cannot be had; a command should end with `exit`."""
+
+    def __init__(self, message: str, exit: int = 2) -> None:
+        super().__init__(message)
+        self.exit = exit
+
+
+class Call:
+    """Somebody who asks."""
+
+    def __init__(self, supervisor: Controlled, connection: socket.socket, control: Control) -> None:
+        self.supervisor = supervisor
+        self._connection = connection
+        self._control = control
+
+    def follow(self, feed: Feed[Any]) -> Iterator[object]:
+        """What a feed is told, and what it has missed, until the topology ends or whoever asked has gone."""
+        with self._control.ending(feed):
+            for thing in feed.follow(self._connection):
+                yield {"missed": thing.count} if isinstance(thing, Missed) else thing
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of a verb that has none."""
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who wants it to end; and whether they insist, so that asking twice kills what is left."""
+
+    by: str = "ztopo down"
+    insists: bool = False
+
+
+class Verb(NamedTuple):
+    """Something that can be asked: what its arguments are, and who answers."""
+
+    arguments: type[msgspec.Struct]
+    answer: Callable[[Call, Any], Answers]
+    """`Any` is an instance of `arguments`."""
+
+
+def ping(call: Call, _: Nothing) -> Answers:
+    """Say that somebody is there, and which version is spoken."""
+    yield {"pid": os.getpid(), "format_version": FORMAT_VERSION}
+
+
+def status(call: Call, _: Nothing) -> Answers:
+    """Say what runs."""
+    yield call.supervisor.snapshot()
+
+
+def stop(call: Call, wish: Stop) -> Answers:
+    """Let it end. That this is heard is all that is answered; its end is seen in the events."""
+    call.supervisor.post(StopAsked(wish.by, wish.insists))
+    yield {"asked": True}
+
+
+VERBS = {
+    "ping": Verb(Nothing, ping),
+    "status": Verb(Nothing, status),
+    "stop": Verb(Stop, stop),
+}
+
+
+class Control:
+    """The socket of a topology, and all who ask there. It answers within its block."""
+
+    def __init__(self, folder: Path, supervisor: Controlled) -> None:
+        """Raises `folder.Refused` if the socket cannot be made."""
+        self._folder = folder
+        self._supervisor = supervisor
+        self._lock = threading.Lock()
+        self._callers: dict[socket.socket, threading.Thread] = {}
+        self._silent: dict[socket.socket, None] = {}
+        """Those of whom the next request is awaited, the one who has been silent for the longest time first."""
+        self._feeds: set[Feed[Any]] = set()
+        self._closing = threading.Event()
+        self._listener = _listen(folder)
+        self._thread = threading.Thread(target=self._accept, name="ztopo control", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+        (self._folder / CONTROL).unlink(missing_ok=True)
+        with self._lock:
+            for feed in self._feeds:
+                feed.close()
+            for connection in self._silent:
+                _hang_up(connection)
+        self._join(time.monotonic() + LAST_WORDS)
+        with self._lock:
+            for connection in self._callers:
+                _hang_up(connection)
+
+    def _join(self, end: float) -> None:
+        """Wait until all who ask have what they asked for, or that moment has come."""
+        with self._lock:
+            threads = tuple(self._callers.values())
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    @contextmanager
+    def ending(self, feed: Feed[Any]) -> Iterator[None]:
+        """Within the block, the end of the topology is the end of the feed."""
+        with self._lock:
+            self._feeds.add(feed)
+            if self._closing.is_set():
+                feed.close()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._feeds.discard(feed)
+
+    # In the thread that accepts
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+                self._welcome(connection)
+            except (OSError, RuntimeError):  # closing; or the system has no descriptor or thread for one more
+                self._closing.wait(SHORTAGE)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        with ExitStack() as failed:
+            failed.callback(self._forget, connection)
+            if not _is_ours(connection) or not self._has_room():
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), name="ztopo control caller", daemon=True)
+            with self._lock:
+                self._callers[connection] = thread
+                self._silent[connection] = None
+            thread.start()
+            failed.pop_all()
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more; somebody who is silent makes room."""
+        with self._lock:
+            if len(self._callers) < MOST_CALLERS:
+                return True
+            for connection in self._silent:
+                _hang_up(connection)
+                del self._silent[connection]
+                return True
+            return False
+
+    def _forget(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._callers.pop(connection, None)
+            self._silent.pop(connection, None)
+            connection.close()
+
+    # In the thread of one who asks
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with suppress(OSError), connection.makefile("rb") as lines:  # it has gone, or is too slow
+                while (line := self._request(connection, lines)).endswith(b"\n"):
+                    self._answer(connection, line)
+        finally:
+            self._forget(connection)
+
+    def _request(self, connection: socket.socket, lines: BinaryIO) -> bytes:
+        """The next line; without its end if the other side has gone in its midst, or it is too long."""
+        connection.settimeout(PATIENCE)
+        line = lines.readline(LONGEST_REQUEST)
+        with self._lock:
+            self._silent.pop(connection, None)
+        if len(line) == LONGEST_REQUEST:
+            _send(connection, _error(f"a request has at most {LONGEST_REQUEST} bytes", 2))
+        return line
+
+    def _answer(self, connection: socket.socket, line: bytes) -> None:
+        connection.settimeout(None)  # who does not read keeps but this thread
+        try:
+            verb, arguments = _understood(line)
+            with closing(verb.answer(Call(self._supervisor, connection, self), arguments)) as answers:
+                for answer in answers:
+                    _send(connection, answer)
+            last: object = {"end": True}
+        except Refusal as refusal:
+            last = _error(str(refusal), refusal.exit)
+        except OSError:
+            raise
+        except Exception as error:
+            last = _error(f"a mistake in ztopo, please report it: {error!r}", 2)
+        _send(connection, last)
+        with self._lock:
+            self._silent[connection] = None
+            if self._closing.is_set():
+                _hang_up(connection)
+
+
+def _listen(folder: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        with control_path(folder) as path:
+            listener.bind(path)
+        listener.listen(MOST_CALLERS)
+    except OSError as error:
+        listener.close()
+        raise Unusable(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
+    return listener
+
+
+def _is_ours(connection: socket.socket) -> bool:
+    """Whether the one who asks is the same user, or root. Where the system does not tell, the folder keeps others out."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return user in (os.getuid(), 0)
+
+
+def _understood(line: bytes) -> tuple[Verb, msgspec.Struct]:
+    """What is asked for. Refusal if that is nothing."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"this is no JSON: {error}") from error
+    if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
+        raise Refusal("a request is an object with a verb")
+    name = request.pop("verb")
+    if name not in VERBS:
+        raise Refusal(f"there is no verb {name!r}, there are {', '.join(VERBS)}")
+    try:
+        return VERBS[name], msgspec.convert(request, VERBS[name].arguments)
+    except msgspec.ValidationError as error:
+        raise Refusal(f"{name}: {error}") from error
+
+
+def _error(message: str, exit: int) -> dict[str, object]:
+    return {"error": {"message": message, "exit": exit}}
+
+
+def _send(connection: socket.socket, answer: object) -> None:
+    connection.sendall(wire.written(answer))
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Let the thread that waits for this one go on. Its descriptor is closed there."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
