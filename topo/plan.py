@@ -77,6 +77,8 @@ class BindPlan(msgspec.Struct, frozen=True):
 
     endpoint: str
     place: Place
+    address: str = ""
+    """What it was bound to when its device lived before: it is to have that again."""
 
 
 class ConnectPlan(msgspec.Struct, frozen=True):

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import signal
+from typing import Literal
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo.plan import AppPlan, BindPlan, DevicePlan, Place, Plan, ProcessPlan, SocketPlan
+from topo.plan import AppPlan, BindPlan, DevicePlan, Place, Plan, ProcessPlan, RestartPlan, SocketPlan
 from topo.run.events import (
     Bound,
+    ChangeBegun,
+    ChangeOver,
+    Drain,
+    EndAsked,
     Event,
     Exited,
     Failed,
     Gone,
     Halted,
+    PlanChanged,
     Ready,
     Refused,
     Resumed,
+    StartAsked,
     Started,
     StarterLost,
     StopAsked,
@@ -28,29 +36,36 @@ from topo.run.machine import (
     Act,
     After,
     Announce,
-    ConnectHost,
+    ConnectDevices,
+    DismissHost,
+    ForgetDevice,
+    Life,
     Machine,
     Report,
     SayBusy,
+    SayRestart,
     SayWhy,
     SendSignal,
     StartApp,
+    StartDevices,
     StartHost,
     StopDevices,
 )
 
 PLACE = Place("x.ztopo", 1, 0, 1)
+NEVER = RestartPlan("never")
+ON_FAILURE = RestartPlan("on-failure", limit=2, period=10.0, backoff=1.0, longest=3.0)
 
 
-def device(name: str) -> DevicePlan:
+def device(name: str, restart: RestartPlan = NEVER) -> DevicePlan:
     def socket(side: str) -> SocketPlan:
         return SocketPlan(f"{name}.{side}", "PULL", (), (BindPlan("tcp://127.0.0.1:*", PLACE),), (), PLACE)
 
-    return DevicePlan(name, "streamer", socket("in"), socket("out"), None, (b"in", b"out"), False, PLACE)
+    return DevicePlan(name, "streamer", socket("in"), socket("out"), None, (b"in", b"out"), False, PLACE, restart)
 
 
-def app(name: str) -> AppPlan:
-    return AppPlan(name, ("true",), "/", {}, PLACE)
+def app(name: str, restart: RestartPlan = NEVER) -> AppPlan:
+    return AppPlan(name, ("true",), "/", {}, PLACE, restart=restart)
 
 
 PLAN = Plan(
@@ -68,7 +83,8 @@ class History:
     """A machine, and all that it wanted done."""
 
     def __init__(self, plan: Plan = PLAN, local: frozenset[str] = frozenset()) -> None:
-        self.machine = Machine(plan, local=local)
+        self.now = 0.0
+        self.machine = Machine(plan, local=local, clock=lambda: self.now)
         self.acts: list[Act] = []
         self.acts += self.machine.begin()
 
@@ -97,9 +113,13 @@ class History:
 
 def test_everything_binds_before_anything_connects() -> None:
     history = History()
-    assert [a for a in history.acts if not isinstance(a, After)] == [StartHost(HOST), StartHost("c")]
+    assert [a for a in history.acts if not isinstance(a, After)] == [StartHost(HOST, ("a", "b")), StartHost("c", ("c",))]
     assert history.hear(Started(HOST, 1), Bound("a", {}), Bound("b", {})) == []
-    assert history.hear(Bound("c", {})) == [Announce("connecting"), ConnectHost(HOST), ConnectHost("c")]
+    assert history.hear(Bound("c", {})) == [
+        Announce("connecting"),
+        ConnectDevices(HOST, ("a", "b")),
+        ConnectDevices("c", ("c",)),
+    ]
 
 
 def test_apps_start_when_everything_is_ready() -> None:
@@ -138,7 +158,7 @@ def test_stops_stage_by_stage_from_the_sources_on() -> None:
     history.hear(Exited("source", -signal.SIGTERM))
     assert history.hear(Gone("source")) == [StopDevices(HOST, ("a",)), StopDevices("c", ("c",))]
     assert history.hear(Stopped("a", "terminated")) == []
-    assert history.hear(Stopped("c", "terminated"), Exited("c", 0)) == [SendSignal("c", signal.SIGTERM)]
+    assert history.hear(Stopped("c", "terminated"), Exited("c", 0)) == [DismissHost("c"), SendSignal("c", signal.SIGTERM)]
     assert history.hear(Gone("c")) == [StopDevices(HOST, ("b",))]
     history.hear(Stopped("b", "terminated"), Exited(HOST, 0))
     assert history.hear(Gone(HOST)) == [SendSignal("sink", signal.SIGTERM)]
@@ -212,7 +232,7 @@ def test_a_device_that_does_not_end_is_killed_with_its_process() -> None:
     history = History()
     history.running()
     history.hear(StopAsked("SIGINT"), Exited("source", -15), Gone("source"), Stopped("c", ""), Exited("c", 0), Gone("c"))
-    late = TimeOver("stop", HOST, ("a",))
+    late = TimeOver("stop", HOST, ("a",), asked=(1,))
     assert late in history.timers()
     assert SendSignal(HOST, signal.SIGKILL) in history.hear(late)
     acts = history.hear(Exited(HOST, -9))
@@ -303,6 +323,169 @@ def test_devices_of_this_process_are_never_signalled() -> None:
     assert history.machine.processes[HOST] == "ended"
 
 
+RESTARTED = Plan(
+    name="x",
+    hosted=ProcessPlan("thread host", (device("a", ON_FAILURE), device("b", ON_FAILURE))),
+    processes=(ProcessPlan("c", (device("c", ON_FAILURE),)),),
+    apps=(app("source", ON_FAILURE), app("sink", RestartPlan("always"))),
+    sockets=(),
+    stages=(("source",), ("a", "c"), ("b",), ("sink",)),
+)
+
+
+def with_companions(also: Literal["rest", "all"]) -> Plan:
+    """The second thread device takes others along."""
+    second = device("b", RestartPlan("on-failure", also=also))
+    return msgspec.structs.replace(RESTARTED, hosted=ProcessPlan("thread host", (device("a", ON_FAILURE), second)))
+
+
+FAILED = Failed("a", "run", "a.in", errno=5, reason="Input/output error")
+
+
+def test_a_device_that_fails_is_started_again_in_its_process_which_lives_on() -> None:
+    history = History(RESTARTED)
+    history.running()
+    assert history.hear(FAILED) == [Report(FAILED, warning=True), SayRestart("a", 1, 0.0)]
+    assert history.hear(TimeOver("restart", "a")) == [StartDevices(HOST, ("a",))]
+    assert history.hear(Bound("a", {})) == [ConnectDevices(HOST, ("a",))]
+    assert history.hear(Ready("a")) == []
+    assert history.machine.life("a") == Life.READY
+    assert history.machine.phase == "running"
+
+
+def test_a_process_that_was_killed_starts_again_once_nothing_of_it_is_left() -> None:
+    history = History(RESTARTED)
+    history.running()
+    killed = Exited("c", -signal.SIGKILL)
+    assert history.hear(killed) == [
+        Report(killed, ("c",), warning=True),
+        SayRestart("c", 1, 0.0),
+        SendSignal("c", signal.SIGTERM),
+    ]
+    assert history.hear(TimeOver("restart", "c")) == []
+    assert history.hear(Gone("c")) == [StartHost("c", ("c",))]
+    assert history.hear(Started("c", 9), Bound("c", {}), Ready("c")) == [ConnectDevices("c", ("c",))]
+
+
+def test_who_is_to_be_started_again_is_somebody_left() -> None:
+    history = History(msgspec.structs.replace(RESTARTED, hosted=None, apps=(), stages=(("c",),)))
+    history.hear(Started("c", 2), Bound("c", {}), Ready("c"), Exited("c", -signal.SIGSEGV), Gone("c"))
+    assert history.machine.phase == "running"
+    assert history.hear(TimeOver("restart", "c")) == [StartHost("c", ("c",))]
+
+
+def test_the_second_restart_waits_and_too_many_are_a_failure() -> None:
+    history = History(RESTARTED)
+    history.running()
+    for attempt, delay in ((1, 0.0), (2, 1.0)):
+        assert SayRestart("a", attempt, delay) in history.hear(FAILED)
+        history.hear(TimeOver("restart", "a"), Bound("a", {}), Ready("a"))
+    assert history.hear(FAILED)[:2] == [Report(FAILED), Announce("stopping")]
+    assert history.machine.code == 1
+
+
+def test_what_fails_before_it_was_ever_ready_is_not_started_again() -> None:
+    history = History(RESTARTED)
+    history.hear(Started(HOST, 1), FAILED)
+    assert history.machine.phase == "stopping"
+
+
+def test_an_app_is_started_again_as_its_policy_says() -> None:
+    history = History(RESTARTED)
+    history.running()
+    assert SayRestart("sink", 1, 0.0) in history.hear(Exited("sink", 0))
+    assert history.hear(TimeOver("restart", "sink")) == []
+    assert history.hear(Gone("sink")) == [StartApp("sink")]
+    assert history.hear(Exited("source", 0), Gone("source")) == [SendSignal("source", signal.SIGTERM)]
+    assert history.machine.life("source") == Life.ENDED
+
+
+def test_a_timer_of_an_earlier_life_means_nothing() -> None:
+    history = History(RESTARTED)
+    history.running()
+    history.hear(Exited("source", 1), TimeOver("restart", "source"), Gone("source"), Started("source", 8))
+    late = TimeOver("stop", "source")
+    assert late in history.timers()
+    assert history.hear(late) == []
+
+
+def test_the_rest_ends_and_starts_again_with_one_that_fails() -> None:
+    history = History(with_companions("rest"))
+    history.running()
+    failed = Failed("b", "run", "b.in", errno=5)
+    acts = history.hear(failed)
+    assert {a.name for a in acts if isinstance(a, SendSignal)} == {"source", "sink"}
+    assert StopDevices("c", ("c",)) in acts
+    assert not any(isinstance(a, StopDevices) and a.host == HOST for a in acts)
+    history.hear(TimeOver("restart", "b"), Stopped("c", "terminated"), Exited("c", 0), Gone("c"))
+    history.hear(Exited("source", -signal.SIGTERM), Gone("source"), Exited("sink", 0))
+    assert history.machine.life("b") == Life.WAITING
+    started = history.hear(Gone("sink"))
+    assert started == [StartApp("source"), StartApp("sink"), StartDevices(HOST, ("b",)), StartHost("c", ("c",))]
+    assert history.machine.life("a") == Life.READY
+    assert len(history.reports()) == 1
+
+
+def test_all_end_and_start_again_with_one_that_fails() -> None:
+    history = History(with_companions("all"))
+    history.running()
+    acts = history.hear(Failed("b", "run", "b.in", errno=5))
+    assert StopDevices(HOST, ("a",)) in acts
+    assert StopDevices("c", ("c",)) in acts
+
+
+def test_a_stop_forgets_all_restarts() -> None:
+    history = History(RESTARTED)
+    history.running()
+    history.hear(FAILED, Exited("source", 1), StopAsked("SIGINT"), Gone("source"), TimeOver("restart", "a"))
+    assert history.machine.life("a") == Life.ENDED
+    assert not any(isinstance(a, StartDevices) for a in history.acts)
+
+
+def test_devices_end_and_start_while_the_rest_goes_on() -> None:
+    history = History(RESTARTED)
+    history.running()
+    assert history.hear(ChangeBegun(), EndAsked(("c", "source"))) == [
+        SendSignal("source", signal.SIGTERM),
+        StopDevices("c", ("c",)),
+    ]
+    assert history.hear(Stopped("c", "terminated")) == [DismissHost("c")]
+    history.hear(Exited("source", -signal.SIGTERM), Gone("source"), Exited("c", 0))
+    assert history.hear(StartAsked(("c",))) == []
+    assert history.hear(Gone("c")) == [StartHost("c", ("c",))]
+    assert history.reports() == []
+    assert history.machine.phase == "running"
+
+
+def test_a_device_may_drain_as_long_as_whoever_wants_it_waits() -> None:
+    history = History(RESTARTED)
+    history.running()
+    before = len(history.timers())
+    assert history.hear(EndAsked(("a",), Drain(quiet=1.0))) == [StopDevices(HOST, ("a",), Drain(quiet=1.0))]
+    assert len(history.timers()) == before
+    assert history.hear(EndAsked(("a",))) == [StopDevices(HOST, ("a",))]
+    assert len(history.timers()) == before + 1
+
+
+def test_a_plan_that_changes_brings_and_takes_away() -> None:
+    history = History(RESTARTED)
+    history.running()
+    history.hear(ChangeBegun(), EndAsked(("c",)), Stopped("c", "terminated"), Exited("c", 0), Gone("c"))
+    new = ProcessPlan("d", (device("d"),))
+    assert history.hear(PlanChanged(msgspec.structs.replace(RESTARTED, processes=(new,)))) == [ForgetDevice("c")]
+    assert history.machine.life("c") is None
+    assert history.hear(StartAsked(("d",)), ChangeOver()) == [StartHost("d", ("d",))]
+    assert history.hear(Started("d", 9), Bound("d", {}), Ready("d")) == [ConnectDevices("d", ("d",))]
+
+
+def test_that_nothing_is_left_in_the_middle_of_a_change_is_not_the_end() -> None:
+    history = History(Plan("x", None, (), (app("one"),), (), (("one",),)))
+    history.hear(Started("one", 1), ChangeBegun(), EndAsked(("one",)), Exited("one", -signal.SIGTERM), Gone("one"))
+    assert history.machine.phase == "running"
+    history.hear(ChangeOver())
+    assert history.machine.phase == "ended"
+
+
 NAMES = ("a", "b", "c")
 UNITS = (HOST, "c", "source", "sink")
 EVENTS: st.SearchStrategy[Event] = st.one_of(
@@ -319,14 +502,18 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.just(TimeOver("start")),
     st.just(TimeOver("busy")),
     st.sampled_from(UNITS).map(lambda n: TimeOver("stop", n)),
+    st.sampled_from((*NAMES, "source", "sink")).map(lambda n: TimeOver("restart", n)),
+    st.sampled_from(NAMES).map(lambda n: TimeOver("late", n)),
+    st.lists(st.sampled_from((*NAMES, "source", "sink", "nobody"))).map(lambda n: EndAsked(tuple(n))),
+    st.lists(st.sampled_from((*NAMES, "source", "sink", "nobody"))).map(lambda n: StartAsked(tuple(n))),
 )
 
 
 @settings(deadline=None)
-@given(st.lists(EVENTS, max_size=30), st.booleans())
-def test_whatever_happens_it_ends_when_it_is_to(events: list[Event], in_process: bool) -> None:
+@given(st.lists(EVENTS, max_size=30), st.booleans(), st.sampled_from((PLAN, RESTARTED, with_companions("all"))))
+def test_whatever_happens_it_ends_when_it_is_to(events: list[Event], in_process: bool, plan: Plan) -> None:
     """No history breaks the machine; after two wishes to stop the timers alone bring it to its end."""
-    history = History(local=frozenset({HOST}) if in_process else frozenset())
+    history = History(plan, local=frozenset({HOST}) if in_process else frozenset())
     history.hear(*events, StopAsked("once"), StopAsked("twice"))
     for _ in range(3):
         for timer in history.timers():

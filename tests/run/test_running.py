@@ -17,7 +17,7 @@ import zmq
 import topo
 from tests.processes import PATIENCE
 from topo.diagnostic import Diagnostic
-from topo.plan import Plan
+from topo.plan import DevicePlan, Plan
 from topo.run.events import Bound, Phased, Ready, Started, Stopped, Told
 from topo.run.machine import Limits
 from topo.run.running import RunError, Running, start
@@ -208,7 +208,9 @@ def test_what_fails_later_is_raised_at_the_end(here: Path, context: zmq.Context[
 def test_a_failure_is_told_to_a_program_that_waits_for_a_message(
     here: Path, context: zmq.Context[zmq.Socket[bytes]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = RELAY_FILE.replace("    in ", "    run process\n    in ").replace("inproc://asked", "tcp://127.0.0.1:*")
+    text = RELAY_FILE.replace("    in ", "    run process\n    restart never\n    in ").replace(
+        "inproc://asked", "tcp://127.0.0.1:*"
+    )
 
     def wake(diagnostic: Diagnostic) -> None:
         told.append(diagnostic)
@@ -336,9 +338,12 @@ def test_those_who_never_answer_are_killed_and_given_up() -> None:
         def __init__(self, *_: object) -> None:
             pass
 
-        def start_worker(self, plan: object) -> Mute:
+        def start_worker(self, plan: object, counters: object) -> Mute:
             done.append(("start", "thread host"))
             return self
+
+        def begin(self, devices: tuple[DevicePlan, ...], handles: object) -> None:
+            done.append(("begin", tuple(device.name for device in devices)))
 
         def start_app(self, name: str, *_: object) -> None:
             raise AssertionError("nothing is ready")
@@ -346,16 +351,23 @@ def test_those_who_never_answer_are_killed_and_given_up() -> None:
         def signal(self, name: str, number: int) -> None:
             done.append((name, signal.Signals(number).name))
 
-        def stop(self, devices: tuple[str, ...]) -> None:
+        def stop(self, devices: tuple[str, ...], drain: object) -> None:
             done.append(("stop", devices))
 
         def close(self) -> None:
-            done.append(("close", ""))
+            done.append(("close", "starter" if ("close", "thread host") in done else "thread host"))
 
     plan = plan_of("device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }")
     limits = Limits(start=0.01, stop=0.01, kill=0.01)
     outcome = Supervisor(plan, starter=Mute, limits=limits).run()  # type: ignore[arg-type]  # as much of a starter as is needed here
-    assert done == [("start", "thread host"), ("stop", ("relay",)), ("thread host", "SIGKILL"), ("close", "")]
+    assert done == [
+        ("start", "thread host"),
+        ("begin", ("relay",)),
+        ("stop", ("relay",)),
+        ("thread host", "SIGKILL"),
+        ("close", "thread host"),
+        ("close", "starter"),
+    ]
     assert outcome.code == 1
     assert [(d.severity, d.message) for d in outcome.diagnostics] == [
         ("error", "not ready within 0.01 s: `relay`"),

@@ -32,6 +32,7 @@ from topo.run.events import (
     Phased,
     Ready,
     ReloadAsked,
+    Restarting,
     Resumed,
     Said,
     Started,
@@ -111,6 +112,8 @@ class Progress:
         match event:
             case Bound(device):
                 self._bound[device] = event
+            case Ready(device) if self._was_ready:
+                self._show_device(device)
             case Ready(device):
                 self._ready.add(device)
                 self._show_ready()
@@ -148,6 +151,9 @@ class Progress:
                 self._say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
             case ReloadAsked(by):
                 self._say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
+            case Restarting(name, attempt, delay):
+                when = f"in {delay:g} s" if delay else "at once"
+                self._line(name, "restarts", f"{when}, restart {attempt}", "yellow")
             case Said(diagnostic):
                 self._failed = self._failed or diagnostic.severity == "error"
                 self._say(render([diagnostic], self._err))

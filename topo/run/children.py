@@ -18,11 +18,17 @@ from typing import Protocol
 import msgspec
 
 from topo.devcore import starter
-from topo.plan import ProcessPlan
+from topo.plan import DevicePlan, Origin, ProcessPlan
 from topo.run import wire, worker
+from topo.run.counters import Counters
 from topo.run.events import (
     Addresses,
+    Begin,
+    Command,
     Connect,
+    Dismiss,
+    Do,
+    Drain,
     Exited,
     FromDevice,
     FromStarter,
@@ -52,8 +58,8 @@ FULL_CHANNEL = 10
 class Starter(Protocol):
     """Starts processes and reports about them. Tests hand in their own."""
 
-    def start_worker(self, plan: ProcessPlan) -> Worker:
-        """Start a process for these devices."""
+    def start_worker(self, plan: ProcessPlan, counters: Counters) -> Worker:
+        """Start a process for devices, which count there."""
         ...
 
     def start_app(self, name: str, command: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> None:
@@ -72,21 +78,48 @@ class Starter(Protocol):
 class Worker:
     """A process of devices: the way to it."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, descriptors: socket.socket, counters: Counters) -> None:
         self._channel = channel
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", FULL_CHANNEL, 0))
+        self._descriptors = descriptors
+        self._counters = counters
+        for end in (channel, descriptors):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", FULL_CHANNEL, 0))
 
     def start(self, plan: ProcessPlan) -> None:
-        """Hand over the plan."""
+        """Hand over the plan of the process, whose devices are yet to begin."""
         self._send(plan)
 
-    def connect(self, addresses: Addresses) -> None:
-        """Everything is bound, there."""
-        self._send(Connect(addresses))
+    def begin(self, devices: tuple[DevicePlan, ...], handles: Mapping[Origin, int]) -> None:
+        """Start devices, with the descriptors that listen for them already.
 
-    def stop(self, devices: tuple[str, ...]) -> None:
+        Raises OSError if the system has no memory for their counters, or lets no more descriptors be on their way.
+        """
+        slots = tuple(self._counters.slot(device.name) for device in devices)
+        self._send(Begin(devices, slots, tuple(handles)))
+        there = list(handles.values())
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which is reported
+            for start in range(0, len(there), wire.DESCRIPTORS):
+                socket.send_fds(self._descriptors, [b"."], there[start : start + wire.DESCRIPTORS])
+
+    def connect(self, addresses: Addresses, devices: tuple[str, ...]) -> None:
+        """Everything is bound, there."""
+        self._send(Connect(addresses, devices))
+
+    def stop(self, devices: tuple[str, ...], drain: Drain | None = None) -> None:
         """Ask devices to end."""
-        self._send(Stop(devices))
+        self._send(Stop(devices, drain))
+
+    def do(self, device: str, number: int, command: Command) -> None:
+        """Let a device carry out a command."""
+        self._send(Do(device, number, command))
+
+    def dismiss(self) -> None:
+        """Nothing more is wanted: it ends."""
+        self._send(Dismiss())
+
+    def close(self) -> None:
+        """It has ended."""
+        self._descriptors.close()
 
     def _send(self, message: msgspec.Struct) -> None:
         """Nothing is said here of one that cannot be told: if it has ended that is reported, if it hangs it is missed in time."""
@@ -110,13 +143,15 @@ class Children:
         self._scratch = scratch
         self._starter = starter.Starter(hold=hold)
 
-    def start_worker(self, plan: ProcessPlan) -> Worker:
+    def start_worker(self, plan: ProcessPlan, counters: Counters) -> Worker:
         """Start a worker, which tells of itself by `post`."""
         ours, theirs = socket.socketpair()
+        giving, taking = socket.socketpair()
         self._channels[plan.name] = ours
         self._starter.preload(worker.__name__)
-        with theirs, ExitStack() as failed:
+        with theirs, taking, ExitStack() as failed:
             failed.callback(self._forget, plan.name)
+            failed.callback(giving.close)
             self._start(
                 plan.name,
                 lambda output, hear: self._starter.start(
@@ -126,13 +161,13 @@ class Children:
                     session=True,
                     stdout=output,
                     stderr=output,
-                    fds=(theirs.fileno(),),
+                    fds=(theirs.fileno(), taking.fileno(), counters.handle),
                     on_report=hear,
                     wait=False,
                 ),
             )
             failed.pop_all()
-        started = Worker(ours)
+        started = Worker(ours, giving, counters)
         started.start(plan)
         return started
 

@@ -1,8 +1,9 @@
 """A device in its thread.
 
 Its sockets are made, used and closed in that thread. It first binds everything and says at which addresses; then it waits to
-be told the addresses of the others, connects, and passes messages on until it is asked to end. Whatever happens, its last word
-is either `Stopped` or `Failed`, said after its sockets are closed.
+be told the addresses of the others, connects, and passes messages on until it is asked to end. Commands are carried out in the
+same thread, between two messages. Whatever happens, its last word is either `Stopped` or `Failed`, said after its sockets are
+closed.
 """
 
 from __future__ import annotations
@@ -11,16 +12,41 @@ import errno
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import msgspec
 import zmq
 
 from topo.devcore import Proxy, ProxyError
-from topo.plan import DevicePlan, SocketPlan
-from topo.run.events import Addresses, Bound, Failed, FromDevice, Ready, Stopped
-from topo.run.sockets import Bindings, Context, Socket, SocketError, connect, make
+from topo.devcore.listener import Listener
+from topo.plan import DevicePlan, Origin, SocketPlan
+from topo.run.events import (
+    Addresses,
+    Attach,
+    BindTo,
+    Bound,
+    Command,
+    ConnectTo,
+    Detach,
+    DisconnectFrom,
+    Done,
+    Drain,
+    Failed,
+    FromDevice,
+    NotDone,
+    Pause,
+    Ready,
+    Resume,
+    SetOption,
+    Stopped,
+    UnbindFrom,
+)
+from topo.run.sockets import Bindings, Context, Socket, SocketError, connect, connect_one, make
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Device"]
 
@@ -31,18 +57,34 @@ MADE_AS = {"PUB": "XPUB"}
 
 
 class Device:
-    """One device. Its methods may be called from any thread."""
+    """One device, for one life. Its methods may be called from any thread, and do not block."""
 
-    def __init__(self, plan: DevicePlan, context: Context, post: Post, *, lasting: bool) -> None:
-        """`lasting` says that the context goes on after the device, and others may want its addresses."""
+    def __init__(
+        self,
+        plan: DevicePlan,
+        context: Context,
+        post: Post,
+        *,
+        lasting: bool,
+        memory: WriteableBuffer | None = None,
+        kept: Mapping[Origin, Listener] | None = None,
+    ) -> None:
+        """`lasting` says that the context goes on after the device, and others may want its addresses.
+
+        It counts in `memory`. `kept` listen already for some of its binds.
+        """
         self.plan = plan
         self._lasting = lasting
         self._context = context
         self._post = post
+        self._memory = memory
+        self._kept = dict(kept or {})
         self._addresses: SimpleQueue[Addresses | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._proxy: Proxy | None = None
         self._stopping = False
+        self._bindings = Bindings()
+        self._sockets: dict[str, Socket] = {}
         self._thread = threading.Thread(target=self._run, name=f"ztopo {plan.name}", daemon=True)
 
     def start(self) -> None:
@@ -56,13 +98,25 @@ class Device:
         """Go on: everything is bound, there."""
         self._addresses.put(addresses)
 
-    def stop(self) -> None:
-        """Ask it to end."""
+    def stop(self, drain: Drain | None = None) -> None:
+        """Ask it to end: at once, or when it is drained."""
         with self._lock:
+            if self._proxy is not None and drain is not None:
+                self._proxy.drain(quiet=drain.quiet, received=drain.received)
+                return
             self._stopping = True
             if self._proxy is not None:
                 self._proxy.terminate()
         self._addresses.put(None)
+
+    def do(self, number: int, command: Command) -> None:
+        """Let it carry out a command in its thread. It answers with `Done` or `NotDone` and this number, whatever happens."""
+        with self._lock:
+            running = self._proxy is not None and not self._stopping
+            if self._proxy is not None and running:
+                self._proxy.post((number, command))
+        if not running:
+            self._post(NotDone(self.plan.name, number, errno.ESRCH, "it does not run"))
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end, and say whether it has come."""
@@ -78,10 +132,8 @@ class Device:
 
     def _run(self) -> None:
         _leave_signals_to_others()
-        bindings = Bindings()
-        sockets: list[Socket] = []
         try:
-            last = self._live(bindings, sockets)
+            last = self._live()
         except SocketError as error:
             last = Failed(
                 self.plan.name, error.step, error.socket, error.index, error.endpoint, error.errno, error.reason, error.holder
@@ -95,35 +147,40 @@ class Device:
         except Exception:  # whatever it is, it is ours, and must be heard by those who wait for this device
             last = Failed(self.plan.name, "mistake", reason=traceback.format_exc())
         with self._lock:
-            self._proxy = None
-        bindings.close(sockets, self._context if self._lasting else None)
+            proxy, self._proxy = self._proxy, None
+        self._bindings.close([*self._sockets.values()], self._context if self._lasting else None)
+        if proxy is not None:
+            self._refuse_the_rest(proxy)
         self._post(last)
 
-    def _live(self, bindings: Bindings, sockets: list[Socket]) -> FromDevice:
+    def _live(self) -> FromDevice:
         addresses: Addresses = {}
         for plan in self.plan.sockets:
-            sockets.append(make(self._context, plan, self._made_as(plan)))
-        for plan, socket in zip(self.plan.sockets, sockets, strict=True):
-            addresses[plan.id] = bindings.bind(socket, plan)
+            self._sockets[plan.id] = make(self._context, plan, self._made_as(plan))
+        for plan in self.plan.sockets:
+            addresses[plan.id] = self._bindings.bind(self._sockets[plan.id], plan, self._kept)
+        self._kept.clear()  # libzmq has its own by now
         self._post(Bound(self.plan.name, addresses))
         others = self._addresses.get()
         if others is None:
             return Stopped(self.plan.name, "terminated")
-        for plan, socket in zip(self.plan.sockets, sockets, strict=True):
-            connect(socket, plan, others)
-        proxy = self._proxy_of(sockets)
-        self._post(Ready(self.plan.name))
-        reason = proxy.run()
+        for plan in self.plan.sockets:
+            connect(self._sockets[plan.id], plan, others)
+        proxy = self._make_proxy()
+        self._post(Ready(self.plan.name, threading.get_native_id()))
+        while (reason := proxy.run()) == "command":
+            self._obey(proxy, *proxy.take())
         return Stopped(self.plan.name, reason, _numbers(proxy))
 
     def _made_as(self, plan: SocketPlan) -> str:
         return MADE_AS.get(plan.type, plan.type) if plan is self.plan.capture else plan.type
 
-    def _proxy_of(self, sockets: list[Socket]) -> Proxy:
-        frontend, *rest = sockets
-        backend = rest.pop(0) if self.plan.backend is not None else frontend
-        capture = rest.pop() if rest else None
-        proxy = Proxy(frontend, backend, capture, prefixes=self.plan.prefixes, swap=self.plan.swap)
+    def _make_proxy(self) -> Proxy:
+        plans = self.plan
+        frontend = self._sockets[plans.frontend.id]
+        backend = self._sockets[plans.backend.id] if plans.backend is not None else frontend
+        capture = self._sockets[plans.capture.id] if plans.capture is not None else None
+        proxy = Proxy(frontend, backend, capture, prefixes=plans.prefixes, swap=plans.swap, memory=self._memory)
         with self._lock:
             self._proxy = proxy
             if self._stopping:
@@ -133,6 +190,72 @@ class Device:
     def _id_of(self, side: str) -> str:
         socket = {"frontend": self.plan.frontend, "backend": self.plan.backend, "capture": self.plan.capture}.get(side)
         return (socket or self.plan.frontend).id
+
+    # Commands
+
+    def _obey(self, proxy: Proxy, number: int, command: Command) -> None:
+        name = self.plan.name
+        try:
+            self._post(Done(name, number, self._do(proxy, command)))
+        except SocketError as error:
+            self._post(NotDone(name, number, error.errno, error.reason))
+        except KeyError as error:
+            self._post(NotDone(name, number, errno.EINVAL, f"{name} has no socket {error}"))
+        except (OSError, zmq.ZMQError) as error:
+            self._post(NotDone(name, number, error.errno or 0, error.strerror or str(error)))
+
+    def _do(self, proxy: Proxy, command: Command) -> str:
+        """Carry it out, and return the address that was bound, if one was."""
+        match command:
+            case Pause():
+                proxy.pause()
+            case Resume():
+                proxy.resume()
+            case Drain(quiet, received):
+                proxy.drain(quiet=quiet, received=received)
+            case BindTo(socket, endpoint):
+                return self._bindings.bind_to(self._sockets[socket], socket, -1, endpoint)
+            case UnbindFrom(socket, address):
+                self._bindings.unbind(self._context, self._sockets[socket], address)
+            case ConnectTo(socket, address):
+                connect_one(self._sockets[socket], address)
+            case DisconnectFrom(socket, address):
+                self._sockets[socket].disconnect(address)
+            case SetOption(socket, number, value):
+                self._sockets[socket].setsockopt(number, value)
+            case Attach(plan):
+                return self._attach(proxy, plan)
+            case Detach():
+                self._detach(proxy)
+        return ""
+
+    def _attach(self, proxy: Proxy, plan: SocketPlan) -> str:
+        if self.plan.capture is not None:
+            raise OSError(errno.EALREADY, f"{self.plan.name} has a monitor")
+        socket = make(self._context, plan, MADE_AS.get(plan.type, plan.type))
+        try:
+            addresses = self._bindings.bind(socket, plan)
+            connect(socket, plan, {})
+            proxy.capture = socket
+        except BaseException:
+            self._bindings.close([socket], self._context)
+            raise
+        self._sockets[plan.id] = socket
+        self.plan = msgspec.structs.replace(self.plan, capture=plan)
+        return addresses[0] if addresses else ""
+
+    def _detach(self, proxy: Proxy) -> None:
+        plan = self.plan.capture
+        if plan is None:
+            raise OSError(errno.ENOENT, f"{self.plan.name} has no monitor")
+        proxy.capture = None
+        self.plan = msgspec.structs.replace(self.plan, capture=None)
+        self._bindings.close([self._sockets.pop(plan.id)], self._context)
+
+    def _refuse_the_rest(self, proxy: Proxy) -> None:
+        """Answer the commands that it did not come to."""
+        while (left := proxy.take()) is not None:
+            self._post(NotDone(self.plan.name, left[0], errno.ESRCH, "it has ended"))
 
 
 def _numbers(proxy: Proxy) -> dict[str, object]:

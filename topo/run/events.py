@@ -5,30 +5,56 @@ Devices in a worker process write theirs as lines of JSON; those in threads of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from topo.diagnostic import Diagnostic
 from topo.host import Holder
+from topo.plan import DevicePlan, Origin, Plan, SocketPlan
 
 __all__ = [
+    "Addresses",
+    "Attach",
+    "Begin",
+    "BindTo",
     "Bound",
     "Busy",
+    "ChangeBegun",
+    "ChangeOver",
+    "Changing",
+    "Command",
     "Connect",
+    "ConnectTo",
+    "Detach",
+    "DisconnectFrom",
+    "Dismiss",
+    "Do",
+    "Done",
+    "Drain",
+    "EndAsked",
     "Event",
     "Exited",
     "Failed",
     "FromDevice",
+    "FromStarter",
     "Gone",
     "Halted",
+    "NotDone",
+    "Pause",
     "Phase",
     "Phased",
+    "PlanChanged",
     "Ready",
     "Refused",
     "ReloadAsked",
+    "Restarting",
+    "Resume",
     "Resumed",
     "Said",
+    "SetOption",
+    "StartAsked",
     "Started",
     "StarterLost",
     "Step",
@@ -39,6 +65,9 @@ __all__ = [
     "TimeOver",
     "ToWorker",
     "Told",
+    "UnbindFrom",
+    "Wish",
+    "__all__",
 ]
 
 Addresses = dict[str, tuple[str, ...]]
@@ -64,6 +93,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     """A device has connected, and passes messages on."""
 
     device: str
+    thread: int = 0
+    """The number that the kernel has for its thread."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -87,24 +118,133 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
     statistics: dict[str, object] = {}
 
 
-FromDevice = Bound | Ready | Failed | Stopped
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """A device has carried out a command, its thread being between two messages."""
+
+    device: str
+    number: int
+    address: str = ""
+    """The real address, if something was bound."""
+
+
+class NotDone(msgspec.Struct, frozen=True, tag=True):
+    """A device could not carry out a command. All is as it was before."""
+
+    device: str
+    number: int
+    errno: int
+    reason: str
+
+
+FromDevice = Bound | Ready | Failed | Stopped | Done | NotDone
+
+# A device is told
+
+
+class Pause(msgspec.Struct, frozen=True, tag=True):
+    """Pass nothing on, in no direction, until told to go on."""
+
+
+class Resume(msgspec.Struct, frozen=True, tag=True):
+    """Go on."""
+
+
+class Drain(msgspec.Struct, frozen=True, tag=True):
+    """The sources have stopped: pass on what still comes, then end.
+
+    That is when nothing has come for `quiet` seconds, or when frontend and backend have received so many messages in all.
+    """
+
+    quiet: float | None = None
+    received: tuple[int, int] | None = None
+
+
+class BindTo(msgspec.Struct, frozen=True, tag=True):
+    """Bind a socket, by id, to one address more."""
+
+    socket: str
+    endpoint: str
+
+
+class UnbindFrom(msgspec.Struct, frozen=True, tag=True):
+    """Give up an address, named as it was bound in truth."""
+
+    socket: str
+    address: str
+
+
+class ConnectTo(msgspec.Struct, frozen=True, tag=True):
+    """Connect a socket to one address more."""
+
+    socket: str
+    address: str
+
+
+class DisconnectFrom(msgspec.Struct, frozen=True, tag=True):
+    """Disconnect a socket from an address."""
+
+    socket: str
+    address: str
+
+
+class SetOption(msgspec.Struct, frozen=True, tag=True):
+    """Set an option of libzmq, by its number, on a socket that lives."""
+
+    socket: str
+    number: int
+    value: int | bytes
+
+
+class Attach(msgspec.Struct, frozen=True, tag=True):
+    """Show copies to this socket from now on, bound and connected as planned. The device has no monitor now."""
+
+    socket: SocketPlan
+
+
+class Detach(msgspec.Struct, frozen=True, tag=True):
+    """Show no copies any more, and close the monitor."""
+
+
+Command = Pause | Resume | Drain | BindTo | UnbindFrom | ConnectTo | DisconnectFrom | SetOption | Attach | Detach
 
 # The supervisor says to a worker
 
 
+class Begin(msgspec.Struct, frozen=True, tag=True):
+    """Start these devices. The counters of each are in its slot; `handles` are binds whose listening descriptors come along."""
+
+    devices: tuple[DevicePlan, ...]
+    slots: tuple[int, ...]
+    handles: tuple[Origin, ...] = ()
+
+
 class Connect(msgspec.Struct, frozen=True, tag=True):
-    """Everything is bound, there: connect, and run."""
+    """What these devices need is bound, there: connect, and run."""
 
     addresses: Addresses
-
-
-class Stop(msgspec.Struct, frozen=True, tag=True):
-    """End these devices."""
-
     devices: tuple[str, ...]
 
 
-ToWorker = Connect | Stop
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """End these devices: at once, or when they are drained."""
+
+    devices: tuple[str, ...]
+    drain: Drain | None = None
+
+
+class Do(msgspec.Struct, frozen=True, tag=True):
+    """Let a device carry out a command, and answer with this number."""
+
+    device: str
+    number: int
+    command: Command
+
+
+class Dismiss(msgspec.Struct, frozen=True, tag=True):
+    """Nothing more is wanted: end."""
+
+
+ToWorker = Begin | Connect | Stop | Do | Dismiss
 
 # The starter says of processes
 
@@ -161,12 +301,19 @@ class StarterLost(msgspec.Struct, frozen=True):
 
 
 class TimeOver(msgspec.Struct, frozen=True):
-    """Something took longer than it may: a start, a stop, the end after SIGKILL; or is worth a word (`busy`)."""
+    """Something took longer than it may: a start, a stop, the end after SIGKILL; or is worth a word (`busy`).
 
-    what: Literal["start", "stop", "kill", "busy"]
+    Or it is time to start something again (`restart`), or what was started later is not ready (`late`).
+    """
+
+    what: Literal["start", "stop", "kill", "busy", "restart", "late"]
     name: str = ""
     devices: tuple[str, ...] = ()
     """Of the process `name`, those that this is about."""
+    life: int = 1
+    """Which life of the app or process `name` this is about: what comes too late means nothing to the next one."""
+    asked: tuple[int, ...] = ()
+    """Of each device, how often it had been asked to end by then."""
 
 
 class StopAsked(msgspec.Struct, frozen=True):
@@ -182,7 +329,43 @@ class ReloadAsked(msgspec.Struct, frozen=True):
     by: str
 
 
-Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | ReloadAsked
+class EndAsked(msgspec.Struct, frozen=True):
+    """These devices and apps are to end and stay so, while the rest goes on."""
+
+    names: tuple[str, ...]
+    drain: Drain | None = None
+
+
+class StartAsked(msgspec.Struct, frozen=True):
+    """These devices and apps, which do not run, are to start."""
+
+    names: tuple[str, ...]
+
+
+class PlanChanged(msgspec.Struct, frozen=True):
+    """From now on this is what is wanted. What is gone from it has ended, what is other has ended or was changed alive."""
+
+    plan: Plan
+    addresses: Addresses = {}
+    """Those of sockets that have bound something else meanwhile."""
+
+
+class ChangeBegun(msgspec.Struct, frozen=True):
+    """A change is being carried out: that nothing is left to run does not mean the end before it is over."""
+
+
+class ChangeOver(msgspec.Struct, frozen=True):
+    """The change is over, one way or the other."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """Something is to be done in the thread of the supervisor."""
+
+    act: Callable[[], None]
+
+
+Changing = EndAsked | StartAsked | PlanChanged | ChangeBegun | ChangeOver
+Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | ReloadAsked | Changing | Wish
 
 # The supervisor says to whoever listens
 
@@ -206,10 +389,18 @@ class Busy(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
+class Restarting(msgspec.Struct, frozen=True):
+    """A device or an app that has ended is started again, the `attempt`th time, in `delay` seconds."""
+
+    name: str
+    attempt: int
+    delay: float
+
+
 class Said(msgspec.Struct, frozen=True):
     """Something went wrong."""
 
     diagnostic: Diagnostic
 
 
-Told = FromDevice | FromStarter | ReloadAsked | Phased | Stopping | Busy | Said
+Told = FromDevice | FromStarter | ReloadAsked | Phased | Stopping | Busy | Restarting | Said

@@ -3,88 +3,100 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from topo.plan import ProcessPlan
+from topo.devcore.listener import Listener
+from topo.plan import DevicePlan, Origin
+from topo.run.counters import Counters, Slots
 from topo.run.device import Device
-from topo.run.events import Addresses, Exited, Failed, FromDevice, Gone, Started, Stopped
+from topo.run.events import Addresses, Command, Drain, Exited, FromDevice, Gone, Started
 from topo.run.sockets import Context
 
-__all__ = ["Host"]
+__all__ = ["Host", "LocalHost"]
 
 
 class Host:
-    """The devices of one process."""
+    """The devices of one process. They come and go; its methods may be called from one thread at a time."""
 
-    def __init__(
-        self,
-        plan: ProcessPlan,
-        context: Context,
-        post: Callable[[FromDevice], None],
-        on_end: Callable[[], None],
-        *,
-        lasting: bool = False,
-    ) -> None:
-        """`post` gets what the devices say, `on_end` is called when the last one has ended; `lasting` is as for `Device`."""
+    def __init__(self, context: Context, slots: Slots, post: Callable[[FromDevice], None], *, lasting: bool) -> None:
+        """`post` gets what the devices say; `lasting` is as for `Device`."""
+        self._context = context
+        self._slots = slots
         self._post = post
-        self._on_end = on_end
-        self._lock = threading.Lock()
-        self._left = len(plan.devices)
-        self.devices = {d.name: Device(d, context, self._heard, lasting=lasting) for d in plan.devices}
+        self._lasting = lasting
+        self.devices: dict[str, Device] = {}
 
-    def start(self) -> None:
-        """Let every device bind."""
-        for device in self.devices.values():
+    def begin(self, plans: Iterable[DevicePlan], slots: Iterable[int], handles: Mapping[Origin, int]) -> None:
+        """Let devices bind: new ones, or ones that have ended. `handles` listen for them already, and become theirs."""
+        kept = {origin: Listener(handle) for origin, handle in handles.items()}
+        for plan, slot in zip(plans, slots, strict=True):
+            sockets = {socket.id for socket in plan.sockets}
+            device = self.devices[plan.name] = Device(
+                plan,
+                self._context,
+                self._post,
+                lasting=self._lasting,
+                memory=self._slots.memory(slot),
+                kept={origin: listener for origin, listener in kept.items() if origin.socket in sockets},
+            )
             device.start()
 
-    def connect(self, addresses: Addresses) -> None:
-        """Let every device connect and run."""
-        for device in self.devices.values():
-            device.connect(addresses)
+    def connect(self, addresses: Addresses, names: Iterable[str]) -> None:
+        """Let devices connect and run."""
+        for name in names:
+            self.devices[name].connect(addresses)
 
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, names: Iterable[str], drain: Drain | None = None) -> None:
         """Ask devices to end."""
         for name in names:
-            self.devices[name].stop()
+            self.devices[name].stop(drain)
+
+    def do(self, name: str, number: int, command: Command) -> None:
+        """Let a device carry out a command."""
+        self.devices[name].do(number, command)
 
     def join(self, timeout: float) -> bool:
         """Wait for the end of all of them, and say whether it has come."""
         end = time.monotonic() + timeout
         return all(device.join(max(0.0, end - time.monotonic())) for device in self.devices.values())
 
-    def _heard(self, event: FromDevice) -> None:
-        self._post(event)
-        if isinstance(event, Stopped | Failed):
-            with self._lock:
-                self._left -= 1
-                last = self._left == 0
-            if last:
-                self._on_end()
-
 
 class LocalHost:
     """A host in this process, which looks to the supervisor like a process of its own."""
 
-    def __init__(self, plan: ProcessPlan, context: Context, post: Callable[[FromDevice | Started | Exited | Gone], None]) -> None:
-        self.name = plan.name
+    def __init__(
+        self, name: str, context: Context, counters: Counters, post: Callable[[FromDevice | Started | Exited | Gone], None]
+    ) -> None:
+        self.name = name
         self._post = post
-        self.host = Host(plan, context, post, self._ended, lasting=True)
+        self._counters = counters
+        self.host = Host(context, Slots(counters.handle), post, lasting=True)
 
     def start(self) -> None:
-        """Start the devices."""
+        """Say that the process runs."""
         self._post(Started(self.name, os.getpid()))
-        self.host.start()
 
-    def connect(self, addresses: Addresses) -> None:
+    def begin(self, devices: tuple[DevicePlan, ...], handles: Mapping[Origin, int]) -> None:
+        """Start devices."""
+        self.host.begin(devices, [self._counters.slot(device.name) for device in devices], handles)
+
+    def connect(self, addresses: Addresses, devices: tuple[str, ...]) -> None:
         """Everything is bound, there."""
-        self.host.connect(addresses)
+        self.host.connect(addresses, devices)
 
-    def stop(self, devices: tuple[str, ...]) -> None:
+    def stop(self, devices: tuple[str, ...], drain: Drain | None = None) -> None:
         """Ask devices to end."""
-        self.host.stop(devices)
+        self.host.stop(devices, drain)
 
-    def _ended(self) -> None:
+    def do(self, device: str, number: int, command: Command) -> None:
+        """Let a device carry out a command."""
+        self.host.do(device, number, command)
+
+    def dismiss(self) -> None:
+        """Nothing more is wanted here."""
         self._post(Exited(self.name, 0))
         self._post(Gone(self.name))
+
+    def close(self) -> None:
+        """It has ended."""

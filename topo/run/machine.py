@@ -8,9 +8,10 @@ Whatever is started has a *life*: a device, an app, a process of devices. LIVES 
 
     planned -> starting -> bound -> connecting -> ready -> stopping -> ended          a device
     planned -> starting -> ready -> stopping -> leaving -> ended                      an app, a process of devices
+    ended -> waiting -> starting                                                      all, while the topology runs
 
-An app or a process is `leaving` when it has ended itself but not yet all that it had started. A pair that LIVES does not have
-changes nothing: that event came too late to matter.
+An app or a process is `leaving` when it has ended itself but not yet all that it had started. Who is `waiting` is started again
+when its time has come. A pair that LIVES does not have changes nothing: that event came too late to matter.
 
 The topology as a whole is in a *phase*. PHASES says how it goes on:
 
@@ -24,13 +25,20 @@ killed; a second wish to stop kills all who are left. Only when everything has e
 A failure is: a device that fails or ends unasked; a process that takes devices with it; an app that cannot be started, or ends
 with anything but 0 and not by a signal of ours; a start or an end that takes too long. An app that ends with 0 is done, and the
 rest goes on.
+
+While the topology runs, a failure is first a matter of who has failed: is it to be started again (`restarts.py`), that is said,
+and done. A process lives until no device of it is left, or to come. Only who may not be started again takes the rest along.
+
+While the topology runs, it can also be changed, by whoever has begun a change: devices and apps end and stay so, others start,
+and what is wanted becomes another plan.
 """
 
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -40,35 +48,46 @@ from topo.plan import Plan
 from topo.run.events import (
     Addresses,
     Bound,
+    ChangeBegun,
+    ChangeOver,
+    Drain,
+    EndAsked,
     Event,
     Exited,
     Failed,
     Gone,
     Halted,
     Phase,
+    PlanChanged,
     Ready,
     Refused,
     Resumed,
+    StartAsked,
     Started,
     StarterLost,
     StopAsked,
     Stopped,
     TimeOver,
 )
+from topo.run.restarts import Restarts, companions
 
 __all__ = [
     "Act",
     "After",
     "Announce",
-    "ConnectHost",
+    "ConnectDevices",
+    "DismissHost",
+    "ForgetDevice",
     "Life",
     "Limits",
     "Machine",
     "Report",
     "SayBusy",
+    "SayRestart",
     "SayWhy",
     "SendSignal",
     "StartApp",
+    "StartDevices",
     "StartHost",
     "StopDevices",
 ]
@@ -82,6 +101,7 @@ class Life(StrEnum):
     BOUND = "bound"
     CONNECTING = "connecting"
     READY = "ready"
+    WAITING = "waiting"
     STOPPING = "stopping"
     LEAVING = "leaving"
     ENDED = "ended"
@@ -89,9 +109,16 @@ class Life(StrEnum):
 
 ALIVE = (Life.STARTING, Life.BOUND, Life.CONNECTING, Life.READY, Life.STOPPING)
 
+UNREADY = (Life.STARTING, Life.BOUND, Life.CONNECTING)
+STARTABLE = (Life.PLANNED, Life.ENDED, Life.WAITING)
+
 LIVES: dict[tuple[Life, str], Life] = {
     (Life.PLANNED, "start"): Life.STARTING,
     (Life.PLANNED, "stop"): Life.ENDED,
+    (Life.ENDED, "await"): Life.WAITING,
+    (Life.WAITING, "stop"): Life.ENDED,
+    (Life.WAITING, "start"): Life.STARTING,
+    (Life.ENDED, "start"): Life.STARTING,
     (Life.STARTING, "started"): Life.READY,
     (Life.STARTING, "refused"): Life.ENDED,
     (Life.STOPPING, "refused"): Life.ENDED,
@@ -142,22 +169,44 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class StartHost(msgspec.Struct, frozen=True):
-    """Start a process of devices."""
+    """Start a process, and in it these devices."""
 
     name: str
+    devices: tuple[str, ...]
 
 
-class ConnectHost(msgspec.Struct, frozen=True):
-    """Tell a process of devices that everything is bound."""
-
-    name: str
-
-
-class StopDevices(msgspec.Struct, frozen=True):
-    """Ask devices of a process to end."""
+class StartDevices(msgspec.Struct, frozen=True):
+    """Start devices in a process that lives."""
 
     host: str
     devices: tuple[str, ...]
+
+
+class ConnectDevices(msgspec.Struct, frozen=True):
+    """Tell devices of a process that everything is bound."""
+
+    host: str
+    devices: tuple[str, ...]
+
+
+class StopDevices(msgspec.Struct, frozen=True):
+    """Ask devices of a process to end, or to drain and then end."""
+
+    host: str
+    devices: tuple[str, ...]
+    drain: Drain | None = None
+
+
+class DismissHost(msgspec.Struct, frozen=True):
+    """Let a process end: no device of it is left."""
+
+    name: str
+
+
+class ForgetDevice(msgspec.Struct, frozen=True):
+    """A device will not be started again: what is kept for it can go."""
+
+    name: str
 
 
 class StartApp(msgspec.Struct, frozen=True):
@@ -195,6 +244,14 @@ class Report(msgspec.Struct, frozen=True):
     warning: bool = False
 
 
+class SayRestart(msgspec.Struct, frozen=True):
+    """Say that something is started again, for the `attempt`th time, in so many seconds."""
+
+    name: str
+    attempt: int
+    delay: float
+
+
 class SayWhy(msgspec.Struct, frozen=True):
     """Say why it stops."""
 
@@ -207,42 +264,81 @@ class SayBusy(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
-Act = StartHost | ConnectHost | StopDevices | StartApp | SendSignal | After | Announce | Report | SayWhy | SayBusy
-
-Kind = Literal["device", "app", "host"]
+Act = (
+    StartHost
+    | StartDevices
+    | ConnectDevices
+    | StopDevices
+    | DismissHost
+    | ForgetDevice
+    | StartApp
+    | SendSignal
+    | After
+    | Announce
+    | Report
+    | SayRestart
+    | SayWhy
+    | SayBusy
+)
 
 
 class Machine:
     """One topology, from its plan to its end. `code` is what the program should end with."""
 
-    def __init__(self, plan: Plan, limits: Limits | None = None, local: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        limits: Limits | None = None,
+        local: frozenset[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`local` are the hosts in this very process, which no signal can end."""
         self.plan = plan
         self.limits = limits or Limits()
         self.local = local
+        self.clock = clock
         self.phase: Phase = "binding"
         self.code = 0
         self.addresses: Addresses = {}
-        self.hosts = {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
-        self.host_of = {device: host for host, devices in self.hosts.items() for device in devices}
-        self.devices = dict.fromkeys(self.host_of, Life.PLANNED)
-        self.apps = {app.name: Life.PLANNED for app in plan.apps}
-        self.processes = dict.fromkeys(self.hosts, Life.PLANNED)
+        self.hosts: dict[str, tuple[str, ...]] = {}
+        self.host_of: dict[str, str] = {}
+        self.devices: dict[str, Life] = {}
+        self.apps: dict[str, Life] = {}
+        self.processes: dict[str, Life] = {}
         """The lives of hosts. The process of a device and the device have one name, so they are kept apart."""
-        self.tally = Counter({Life.PLANNED: len(self.devices)})
+        self.tally: Counter[Life] = Counter()
         """How many devices stand where."""
-        self.living = {host: len(devices) for host, devices in self.hosts.items()}
+        self.living: dict[str, int] = {}
         """How many devices of a process have not ended."""
+        self.restarts: dict[str, Restarts] = {}
+        """What each device and app has had of them."""
+        self.tried: set[str] = set()
+        """Those that have been ready, in this life or an earlier one: before that, they are not started again."""
+        self.returning: set[str] = set()
+        """Those who are to wait for a restart as soon as they have ended."""
+        self.due: set[str] = set()
+        """Those who are to start as soon as nothing is in the way: the end of their process, or of a companion."""
+        self.companies: list[tuple[str, ...]] = []
+        """Those who end and start again together, the one who failed first. Nobody starts before all have ended."""
+        self.births: Counter[str] = Counter()
+        """How often each app and process was started."""
+        self.asked: Counter[str] = Counter()
+        """How often each device was asked to end."""
         self.sent: dict[str, set[int]] = {}
         """The signals that we have sent."""
         self.halted: set[str] = set()
         """Those that somebody has stopped with a signal: they hear nothing before they go on."""
+        self.changing = False
+        """Whether somebody is carrying out a change."""
         self.stage = -1
         self.waiting_for: list[str] = []
         """Of the stage that is being stopped; those at the end of the list may have ended."""
         self.wishes = 0
         """How often somebody insisted on its end."""
+        self.emptied: set[str] = set()
+        """Processes whose last device has ended just now."""
         self.acts: list[Act] = []
+        self._take(plan)
 
     # From outside
 
@@ -253,7 +349,7 @@ class Machine:
             self._move(self.processes, host, "start")
             for device in devices:
                 self._move(self.devices, device, "start")
-            self.acts.append(StartHost(host))
+            self.acts.append(StartHost(host, devices))
         return self._settle()
 
     def on(self, event: Event) -> list[Act]:
@@ -261,25 +357,18 @@ class Machine:
         match event:
             case Bound(device, addresses):
                 self.addresses.update(addresses)
-                self._move(self.devices, device, "bound")
+                if self._move(self.devices, device, "bound") and self.phase == "running":
+                    self._connect([device])
             case Ready(device):
-                self._move(self.devices, device, "ready")
-            case Failed(device):
-                if self._move(self.devices, device, "failed"):
-                    self._fail(event)
-                    self._expect_end(self.host_of[device])
-            case Stopped(device):
-                asked = self.devices[device] == Life.STOPPING
-                if self._move(self.devices, device, "stopped"):
-                    if not asked:
-                        self._fail(event)
-                    self._expect_end(self.host_of[device])
+                if self._move(self.devices, device, "ready"):
+                    self.tried.add(device)
+            case Failed(device) | Stopped(device):
+                self._device_ended(event, device)
             case Started(name):
-                self._move(self._lives(name), name, "started")
+                if self._move(self._lives(name), name, "started") and name in self.apps:
+                    self.tried.add(name)
             case Refused(name):
-                if self._move(self._lives(name), name, "refused"):
-                    self._lose_devices(name)
-                    self._fail(event)
+                self._refused(event, name)
             case Exited(name):
                 self._exited(event, name)
             case Halted(name):
@@ -287,23 +376,78 @@ class Machine:
             case Resumed(name):
                 self.halted.discard(name)
             case Gone(name):
-                self._move(self._lives(name), name, "gone")
+                self._gone(name)
             case StarterLost():
                 self._starter_lost(event)
             case StopAsked(by, insists):
                 self._stop_asked(by, insists)
             case TimeOver():
                 self._time_over(event)
+            case EndAsked(names, drain) if self.phase == "running":
+                self._rest(names, drain)
+            case StartAsked(names) if self.phase == "running":
+                self._start_wanted(names)
+            case PlanChanged(plan, addresses):
+                self.addresses.update(addresses)
+                self._take(plan)
+            case ChangeBegun() | ChangeOver():
+                self.changing = isinstance(event, ChangeBegun)
         return self._settle()
+
+    def life(self, member: str) -> Life | None:
+        """Where a device or an app stands; None if there is none of that name."""
+        return self._lives_of(member).get(member)
+
+    # What there is
+
+    def _take(self, plan: Plan) -> None:
+        """Let this be what is wanted: what is new is planned, what is gone from it is forgotten."""
+        self.plan = plan
+        self.hosts = {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
+        self.host_of = {device: host for host, devices in self.hosts.items() for device in devices}
+        policies = {d.name: d.restart for d in plan.devices} | {a.name: a.restart for a in plan.apps}
+        for lives, names in ((self.devices, self.host_of), (self.apps, [a.name for a in plan.apps])):
+            for gone in lives.keys() - names:
+                del lives[gone]
+                self.tried.discard(gone)
+                self.due.discard(gone)
+                if lives is self.devices:
+                    self.acts.append(ForgetDevice(gone))
+            for name in names:
+                lives.setdefault(name, Life.PLANNED)
+        for name in self.hosts:
+            self.processes.setdefault(name, Life.PLANNED)
+        for name in self.processes.keys() - self.hosts.keys():
+            if self.processes[name] in (Life.ENDED, Life.PLANNED):
+                del self.processes[name]
+            else:
+                self.hosts[name] = ()
+                self.emptied.add(name)
+        before = self.restarts
+        self.restarts = {}
+        for name, policy in policies.items():
+            old = before.get(name)
+            self.restarts[name] = old if old is not None and old.plan == policy else Restarts(policy)
+        self._count()
+
+    def _count(self) -> None:
+        self.tally = Counter(self.devices.values())
+        self.living = {host: sum(self.devices[d] != Life.ENDED for d in devices) for host, devices in self.hosts.items()}
 
     # Lives
 
     def _lives(self, name: str) -> dict[str, Life]:
         return self.processes if name in self.processes else self.apps
 
+    def _lives_of(self, member: str) -> dict[str, Life]:
+        """The lives of devices, or of apps."""
+        return self.devices if member in self.devices else self.apps
+
     def _move(self, lives: dict[str, Life], name: str, event: str) -> bool:
         """Let a life go on, and say whether it did."""
-        before = lives[name]
+        before = lives.get(name)
+        if before is None:
+            return False
         after = LIVES.get((before, event))
         if after is None:
             return False
@@ -311,28 +455,72 @@ class Machine:
         if lives is self.devices:
             self.tally[before] -= 1
             self.tally[after] += 1
-            self.living[self.host_of[name]] -= after == Life.ENDED
+            host = self.host_of[name]
+            self.living[host] += (before == Life.ENDED) - (after == Life.ENDED)
+            if after == Life.ENDED and self.living[host] == 0:
+                self.emptied.add(host)
+        elif after == Life.STARTING:
+            self.births[name] += 1
         return True
 
     def _lose_devices(self, host: str) -> tuple[str, ...]:
         """The devices that a process takes with it. None, if it is that of an app."""
         return tuple(d for d in self.hosts.get(host, ()) if self._move(self.devices, d, "lost"))
 
+    def _device_ended(self, event: Failed | Stopped, device: str) -> None:
+        """A device has said its last word."""
+        asked = self.devices.get(device) == Life.STOPPING
+        if not self._move(self.devices, device, "failed" if isinstance(event, Failed) else "stopped"):
+            return
+        if isinstance(event, Stopped) and event.reason == "context terminated" and not asked:
+            self._fail(event)  # by the application that it is a part of: there is nothing to go on in
+        elif isinstance(event, Failed) or not asked:
+            self._mishap(event, (device,), asked=asked)
+        self._come_back(device)
+
+    def _refused(self, event: Refused, name: str) -> None:
+        if self._move(self._lives(name), name, "refused"):
+            self._mishap(event, self._lose_devices(name) or (name,))
+
     def _exited(self, event: Exited, name: str) -> None:
         lives = self._lives(name)
+        asked = {d for d in (name, *self.hosts.get(name, ())) if self._lives_of(d).get(d) == Life.STOPPING}
         if not self._move(lives, name, "exited"):
             return
         lost = self._lose_devices(name)
-        if (lost and self.phase != "killing") or not self._ended_well(event):
-            self._fail(event, lost)
+        unasked = tuple(d for d in lost if d not in asked) if self.phase == "running" else lost
+        if lives is self.apps:
+            self._app_exited(event, name, asked=name in asked)
+        elif unasked and self.phase != "killing":
+            self._mishap(event, unasked)
+        elif not self._ended_well(event):
+            self._mishap(event, lost, asked=bool(lost))
+        for device in lost:
+            self._come_back(device)
         if name not in self.local:
             self._signal(name, signal.SIGTERM)  # for what it may have left behind
-            self.acts.append(After(self.limits.stop, TimeOver("stop", name)))
+            self.acts.append(self._miss("stop", name))
+
+    def _app_exited(self, event: Exited, name: str, *, asked: bool) -> None:
+        if not self._ended_well(event):
+            self._mishap(event, (name,), asked=asked)
+        elif not asked and self.phase == "running" and self.restarts[name].asked_for(well=True):
+            self._recover(event, (name,), well=True)
 
     def _ended_well(self, event: Exited) -> bool:
         """By itself and with 0, or by a signal of ours; a shell says of that 128 and its number."""
         sent = self.sent.get(event.name, set())
         return event.status == 0 or -event.status in sent or event.status - 128 in sent
+
+    def _gone(self, name: str) -> None:
+        lives = self._lives(name)
+        if not self._move(lives, name, "gone"):
+            return
+        self.halted.discard(name)
+        if lives is self.apps:
+            self._come_back(name)
+        elif name not in {host.name for host in self.plan.hosts}:
+            del self.processes[name], self.hosts[name]
 
     def _starter_lost(self, event: StarterLost) -> None:
         lost = []
@@ -343,6 +531,113 @@ class Machine:
                     self._lose_devices(name)
         self._fail(event, tuple(lost))
 
+    # Starting again
+
+    def _mishap(self, event: Event, names: tuple[str, ...], *, asked: bool = False) -> None:
+        """Something has failed: who may be started again is, else everything ends. Of one who was to end anyway it is only said."""
+        if self.phase != "running":
+            self._fail(event, self._about(event, names))
+        elif asked:
+            self.acts.append(Report(event, self._about(event, names), warning=True))
+        else:
+            self._recover(event, names, well=False)
+
+    def _about(self, event: Event, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The devices that a process has taken with it. All else names itself who it is about."""
+        return tuple(name for name in names if name in self.devices) if isinstance(event, Exited) else ()
+
+    def _recover(self, event: Event, names: tuple[str, ...], *, well: bool) -> None:
+        now = self.clock()
+        delays = {name: self._delay(name, now, well=well) for name in names}
+        if not names or None in delays.values():
+            self._fail(event, self._about(event, names))
+            return
+        if not well:
+            self.acts.append(Report(event, self._about(event, names), warning=True))
+        for name, delay in delays.items():
+            assert delay is not None
+            self.acts.append(SayRestart(name, self.restarts[name].total, delay))
+            self.acts.append(After(delay, TimeOver("restart", name)))
+            self.returning.add(name)
+            self._come_back(name)
+            self._gather(name)
+
+    def _delay(self, name: str, now: float, *, well: bool) -> float | None:
+        """After how many seconds one is started again. Who has never been ready is not."""
+        return self.restarts[name].ended(now, well=well) if name in self.tried else None
+
+    def _come_back(self, name: str) -> None:
+        """Let one who has ended wait, if it is to be started again."""
+        if name in self.returning and self._move(self._lives_of(name), name, "await"):
+            self.returning.discard(name)
+
+    def _gather(self, name: str) -> None:
+        """Let those end who start again together with this one."""
+        company = companions(name, self.restarts[name].plan.also, [*self.host_of, *self.apps])
+        others = [n for n in company if n != name and self._lives_of(n)[n] in (*ALIVE, Life.LEAVING, Life.WAITING)]
+        if others:
+            self.companies.append((name, *others))
+            self.returning.update(n for n in others if self._lives_of(n)[n] != Life.WAITING)
+            self._stop_members(reversed(others))
+
+    def _start_due(self) -> None:
+        """Start those whose time has come, and for whom nothing is in the way."""
+        for company in [c for c in self.companies if c[0] in self.due]:
+            there = [n for n in company if n in self.devices or n in self.apps]
+            if all(self._lives_of(n)[n] in STARTABLE for n in there):
+                self.companies.remove(company)
+                self.due.update(n for n in there if self._lives_of(n)[n] == Life.WAITING)
+        held = {name for company in self.companies for name in company}
+        self._start([name for name in (*self.host_of, *self.apps) if name in self.due - held])
+
+    def _start(self, names: Iterable[str]) -> None:
+        """Start devices and apps that do not run. Whose process is just ending, it is started once that has."""
+        begun: dict[str, list[str]] = {}
+        for name in names:
+            self.due.add(name)
+            if name in self.apps:
+                if self._move(self.apps, name, "start"):
+                    self.due.discard(name)
+                    self.sent.pop(name, None)
+                    self.acts.append(StartApp(name))
+            elif self.processes[self.host_of[name]] not in (Life.STOPPING, Life.LEAVING):
+                self.due.discard(name)
+                if self._move(self.devices, name, "start"):
+                    begun.setdefault(self.host_of[name], []).append(name)
+                    self.acts.append(After(self.limits.start, TimeOver("late", name)))
+        for host, devices in begun.items():
+            self.emptied.discard(host)
+            if self._move(self.processes, host, "start"):
+                self.sent.pop(host, None)
+                self.acts.append(StartHost(host, tuple(devices)))
+            else:
+                self.acts.append(StartDevices(host, tuple(devices)))
+
+    def _connect(self, devices: Iterable[str]) -> None:
+        """Let devices connect: what they need is bound."""
+        told: dict[str, list[str]] = {}
+        for device in devices:
+            if self._move(self.devices, device, "connect"):
+                told.setdefault(self.host_of[device], []).append(device)
+        self.acts += [ConnectDevices(host, tuple(names)) for host, names in told.items()]
+
+    # Changing
+
+    def _rest(self, names: tuple[str, ...], drain: Drain | None) -> None:
+        """Let these end, and stay so; those who drain already, at once."""
+        there = [n for n in names if n in self.devices or n in self.apps]
+        for name in there:
+            self.due.discard(name)
+            self.returning.discard(name)
+        self.companies = [c for c in self.companies if c[0] not in there]
+        if drain is None:
+            again = [n for n in there if self.devices.get(n) == Life.STOPPING]
+            self._ask_to_end(again, None)
+        self._stop_members(there, drain)
+
+    def _start_wanted(self, names: tuple[str, ...]) -> None:
+        self._start([n for n in names if self._lives_of(n).get(n) in STARTABLE])
+
     # Phases
 
     def _go(self, event: str) -> bool:
@@ -351,6 +646,9 @@ class Machine:
         if after is None:
             return False
         self.phase = after
+        self.returning.clear()
+        self.due.clear()
+        self.companies.clear()
         self.acts.append(Announce(after))
         return True
 
@@ -372,20 +670,27 @@ class Machine:
     def _settle(self) -> list[Act]:
         """Go on as far as that is possible without anything else happening, and hand out what is to be done."""
         if self.phase == "binding" and self._all(Life.BOUND) and self._go("all bound"):
-            for host, devices in self.hosts.items():
-                for device in devices:
-                    self._move(self.devices, device, "connect")
-                self.acts.append(ConnectHost(host))
+            self._connect(self.devices)
         if self.phase == "connecting" and self._all(Life.READY) and self._go("all ready"):
             for app in self.apps:
                 self._move(self.apps, app, "start")
                 self.acts.append(StartApp(app))
-        if self.phase == "running" and not self.plan.sockets and not self._left():
+        if self.phase == "running" and self.due:
+            self._start_due()
+        if self.phase == "running" and not self.plan.sockets and not self.changing and not self._left() and not self._to_come():
             self._go("nothing left")
         if self.phase in ("stopping", "killing"):
             self._stop_stages()
+        self._dismiss_emptied()
         acts, self.acts = self.acts, []
         return acts
+
+    def _dismiss_emptied(self) -> None:
+        """Let processes end of which no device is left or to come."""
+        for host in self.emptied:
+            if self.living.get(host, 0) == 0 and self._move(self.processes, host, "stop"):
+                self.acts += [DismissHost(host), self._miss("stop", host)]
+        self.emptied.clear()
 
     def _all(self, life: Life) -> bool:
         return self.tally[life] == len(self.devices)
@@ -406,23 +711,34 @@ class Machine:
             if self._is_busy():
                 self.acts.append(After(self.limits.quiet, TimeOver("busy")))
 
-    def _stop_members(self, names: Iterable[str]) -> None:
-        asked: dict[str, list[str]] = {}
+    def _stop_members(self, names: Iterable[str], drain: Drain | None = None) -> None:
+        asked: list[str] = []
         for name in names:
             if name in self.apps:
                 self._stop_app(name)
             elif self._move(self.devices, name, "stop") and self.devices[name] == Life.STOPPING:
-                asked.setdefault(self.host_of[name], []).append(name)
+                asked.append(name)
+        self._ask_to_end(asked, drain)
+
+    def _ask_to_end(self, names: Iterable[str], drain: Drain | None) -> None:
+        """Ask devices to end. Who only drains is not missed in time: that is for whoever wants it."""
+        asked: dict[str, list[str]] = {}
+        for name in names:
+            asked.setdefault(self.host_of[name], []).append(name)
         for host, devices in asked.items():
-            self.acts.append(StopDevices(host, tuple(devices)))
+            self.acts.append(StopDevices(host, tuple(devices), drain))
             self._let_hear(host)
-            self.acts.append(After(self.limits.stop, TimeOver("stop", host, tuple(devices))))
+            self.asked.update(devices)
+            if drain is None:
+                counts = tuple(self.asked[d] for d in devices)
+                late = TimeOver("stop", host, tuple(devices), self.births[host], counts)
+                self.acts.append(After(self.limits.stop, late))
 
     def _stop_app(self, name: str) -> None:
         if self._move(self.apps, name, "stop") and self.apps[name] == Life.STOPPING:
             self._signal(name, signal.SIGTERM)
             self._let_hear(name)
-            self.acts.append(After(self.limits.stop, TimeOver("stop", name)))
+            self.acts.append(self._miss("stop", name))
 
     def _let_hear(self, name: str) -> None:
         """Let one that is halted go on, for it was asked to end."""
@@ -443,15 +759,14 @@ class Machine:
         last_words = self.living[host] == 0 and self.processes[host] != Life.ENDED
         return self.devices[name] != Life.ENDED or last_words
 
-    def _expect_end(self, host: str) -> None:
-        """A process ends when its last device has."""
-        if self.living[host] == 0:
-            self.acts.append(After(self.limits.stop, TimeOver("stop", host)))
-
     def _left(self) -> tuple[str, ...]:
         """Every process and app that has not ended."""
         gone = (Life.ENDED, Life.PLANNED)
         return tuple(name for lives in (self.apps, self.processes) for name, life in lives.items() if life not in gone)
+
+    def _to_come(self) -> bool:
+        """Whether a device is to be started again."""
+        return bool(self.tally[Life.WAITING] or self.due)
 
     def _signal(self, name: str, number: int) -> None:
         self.sent.setdefault(name, set()).add(number)
@@ -462,29 +777,43 @@ class Machine:
             self._stop_members(self.hosts[name])
         else:
             self._signal(name, signal.SIGKILL)
-        self.acts.append(After(self.limits.kill, TimeOver("kill", name)))
+        self.acts.append(self._miss("kill", name))
 
     # Time
+
+    def _miss(self, what: Literal["stop", "kill"], name: str) -> After:
+        """Let it be missed if an app or a process has not ended in time."""
+        return After(self.limits.stop if what == "stop" else self.limits.kill, TimeOver(what, name, life=self.births[name]))
 
     def _time_over(self, event: TimeOver) -> None:
         match event.what:
             case "start" if self.phase in ("binding", "connecting"):
                 late = tuple(n for n, life in self.devices.items() if life != Life.READY)
                 self._fail(event, late)
+            case "restart" if self._lives_of(event.name).get(event.name) == Life.WAITING or event.name in self.returning:
+                self.due.add(event.name)
+            case "late" if self.phase == "running" and self.devices.get(event.name) in UNREADY:
+                self._fail(event, (event.name,))
             case "stop" if self._is_late(event):
                 self.acts.append(Report(event, warning=True))
                 self._kill(event.name)
-            case "kill" if self._lives(event.name)[event.name] != Life.ENDED:
+            case "kill" if self._lives_yet(event):
                 self._give_up(event)
             case "busy" if self.phase == "stopping" and self._is_busy():
                 self.acts.append(SayBusy(tuple(n for n in self.waiting_for if self._has_not_ended(n))))
 
     def _is_late(self, event: TimeOver) -> bool:
         """Whether those that should have ended by now have not."""
-        if self._lives(event.name)[event.name] == Life.ENDED:
-            return False
-        waited_for = any(self.devices[d] != Life.ENDED for d in event.devices)
-        return waited_for or event.name in self.apps or self.living[event.name] == 0
+        asked = event.asked or tuple(self.asked[d] for d in event.devices)
+        waited_for = any(
+            self.devices.get(d) == Life.STOPPING and self.asked[d] == n for d, n in zip(event.devices, asked, strict=True)
+        )
+        return self._lives_yet(event) and (waited_for or event.name in self.apps or self.living.get(event.name) == 0)
+
+    def _lives_yet(self, event: TimeOver) -> bool:
+        """Whether the app or process that this is about, in that life, has not ended."""
+        life = self._lives(event.name).get(event.name, Life.ENDED)
+        return life not in STARTABLE and self.births[event.name] == event.life
 
     def _give_up(self, event: TimeOver) -> None:
         lives = self._lives(event.name)

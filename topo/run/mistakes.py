@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic, Label, finding
 from topo.host import Holder
 from topo.plan import AppPlan, BindPlan, ConnectPlan, DevicePlan, OptionPlan, Place, SocketPlan
@@ -201,10 +202,11 @@ def took_too_long(places: Places, what: str, at: Sequence[Place], *, warning: bo
 
 
 @finding("ZT903", "a device has failed")
-def device_ended(places: Places, event: Failed | Stopped, device: DevicePlan) -> Diagnostic:
-    """A device ended although nobody had asked it to, so the whole topology was stopped.
+def device_ended(places: Places, event: Failed | Stopped, device: DevicePlan, counts: Counts) -> Diagnostic:
+    """A device ended although nobody had asked it to.
 
-    The message says what the system or ZeroMQ refused, and at which socket.
+    As a warning it is started again, as its `restart` says; as an error that was tried too often, or is not wanted, and the whole
+    topology was stopped. The message says what the system or ZeroMQ refused, and at which socket; a note what it had done by then.
     """
     notes: tuple[str, ...] = ()
     if isinstance(event, Stopped):
@@ -216,16 +218,20 @@ def device_ended(places: Places, event: Failed | Stopped, device: DevicePlan) ->
         message = f"`{device.name}` has failed at `{event.socket}`: {event.reason}"
         notes = _limits(event.errno)
     return Diagnostic(
-        code="ZT903", message=message, labels=places.label(device.place), notes=(*notes, *places.note(device.place))
+        code="ZT903",
+        message=message,
+        labels=places.label(device.place),
+        notes=(*notes, *_last_counts(counts), *places.note(device.place)),
     )
 
 
 @finding("ZT904", "a process of devices has ended")
-def process_ended(places: Places, exited: Exited, pid: int, devices: Sequence[DevicePlan]) -> Diagnostic:
+def process_ended(places: Places, exited: Exited, pid: int, devices: Sequence[DevicePlan], counts: Counts) -> Diagnostic:
     """A process in which devices lived ended although nobody had asked it to, and took them with it.
 
     Somebody killed it, the kernel did (see its log for a word about memory), or something in it broke: an assertion inside
-    libzmq ends the process, for example. What it had in hand is lost. The whole topology was stopped.
+    libzmq ends the process, for example. What it had in hand is lost; its counters are not, and a note says what they had come to.
+    As a warning its devices are started again, as their `restart` says; as an error the whole topology was stopped.
     """
     names = ", ".join(f"`{d.name}`" for d in devices[:SHOWN]) + (
         f" and {len(devices) - SHOWN} more" if len(devices) > SHOWN else ""
@@ -234,8 +240,24 @@ def process_ended(places: Places, exited: Exited, pid: int, devices: Sequence[De
         code="ZT904",
         message=f"the process of {names} {how_it_ended(exited.status)}",
         labels=tuple(label for d in devices[:SHOWN] for label in places.label(d.place, f"lived in process {pid}")),
-        notes=tuple(note for d in devices[:SHOWN] for note in places.note(d.place)),
+        notes=(*_last_counts(counts), *(note for d in devices[:SHOWN] for note in places.note(d.place))),
     )
+
+
+Counts = Mapping[str, Statistics]
+"""What devices that have ended had done, by name."""
+
+
+def _last_counts(counts: Counts) -> tuple[str, ...]:
+    """What was done by those that have ended, as far as that is known."""
+    lines = []
+    for name, seen in list(counts.items())[:SHOWN]:
+        sides = (seen.frontend, seen.backend)
+        received, sent, held = (
+            sum(n) for n in zip(*((s.received.messages, s.sent.messages, s.held) for s in sides), strict=True)
+        )
+        lines.append(f"`{name}` had received {received:,} messages, sent {sent:,} and held {held:,}")
+    return tuple(lines)
 
 
 SHOWN = 3
@@ -254,7 +276,10 @@ def how_it_ended(status: int) -> str:
 
 @finding("ZT906", "an app ended with a failure")
 def app_failed(places: Places, exited: Exited, pid: int, app: AppPlan) -> Diagnostic:
-    """A command that the topology had started ended with something else than 0, so the whole topology was stopped.
+    """A command that the topology had started ended with something else than 0.
+
+    As a warning it is started again, as its `restart` says; as an error the whole topology was stopped, for that is what happens
+    where nothing else is said.
 
     An app that ends with 0 is done, and the rest goes on. One that ends by the signal with which ztopo stops it has ended
     well. What it wrote before stands above the message, behind its name.

@@ -134,8 +134,8 @@ class Running:
 
     def statistics(self) -> dict[str, dict[str, object]]:
         """What the devices in this process have done so far, by name."""
-        hosts = [h for h in self._supervisor.hosts.values() if isinstance(h, LocalHost)]
-        return {name: device.statistics() for host in hosts for name, device in host.host.devices.items()}
+        hosts = [h for h in [*self._supervisor.hosts.values()] if isinstance(h, LocalHost)]
+        return {name: device.statistics() for host in hosts for name, device in [*host.host.devices.items()]}
 
     def socket(self, name: str) -> zmq.Socket[Any]:
         """A new socket for an app that is declared with `run inside`: of its type, with its options, bound and connected.

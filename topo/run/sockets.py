@@ -6,26 +6,29 @@ What fails is said with all that is known: which step, which of them, and the sy
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import zmq
 
 from topo.devcore.closing import Closing
+from topo.devcore.listener import Listener
 from topo.host import Holder
-from topo.plan import BindPlan, ConnectPlan, OptionPlan, SocketPlan
+from topo.plan import ConnectPlan, OptionPlan, Origin, SocketPlan
 from topo.run import claims
 from topo.run.events import Addresses, Step
 from topo.zeromq.transports import absolute, for_connecting, parse
 
-__all__ = ["Bindings", "SocketError", "connect", "connect_to", "make", "open"]
+__all__ = ["Bindings", "SocketError", "connect", "connect_one", "connect_to", "make", "open"]
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Any]  # of whatever sockets the application's own context makes
 
 TAKEN = frozenset({zmq.EADDRINUSE})
+NONE_KEPT: Mapping[Origin, Listener] = MappingProxyType({})
 
 
 class SocketError(Exception):
@@ -72,47 +75,82 @@ def _set(socket: Socket, option: OptionPlan) -> None:
 
 
 class Bindings:
-    """What a device has bound: its addresses are free again, and their files removed, once it is closed."""
+    """What a device has bound: its addresses are free again, and their files removed, once it is closed or unbound."""
 
     def __init__(self) -> None:
-        self._ports: list[tuple[Socket, bytes]] = []
-        self._names: list[tuple[Socket, str]] = []
-        self._files: list[tuple[str, tuple[int, int], bool]] = []
+        self._bound: list[_Bound] = []
 
-    def bind(self, socket: Socket, plan: SocketPlan) -> tuple[str, ...]:
-        """Bind everything that the plan wants, and return the real addresses."""
-        return tuple(self._bind(socket, plan.id, index, bind) for index, bind in enumerate(plan.binds))
+    def bind(self, socket: Socket, plan: SocketPlan, kept: Mapping[Origin, Listener] = NONE_KEPT) -> tuple[str, ...]:
+        """Bind everything that the plan wants, and return the real addresses. Where an address is `kept`, it listens already."""
+        return tuple(
+            self.bind_to(socket, plan.id, index, bind.endpoint, kept.get(Origin(plan.id, index)), bind.address)
+            for index, bind in enumerate(plan.binds)
+        )
 
-    def _bind(self, socket: Socket, id: str, index: int, bind: BindPlan) -> str:
-        with _step("bind", id, index, bind.endpoint):
-            with claims.claimed(bind.endpoint):
-                socket.bind(_as_zmq_takes_it(bind.endpoint))
+    def bind_to(self, socket: Socket, id: str, index: int, wanted: str, kept: Listener | None = None, before: str = "") -> str:
+        """Bind one endpoint, at the address that it had `before` if there is one, and return the real address."""
+        chosen = before or wanted
+        with _step("bind", id, index, wanted):
+            if kept is not None:
+                kept.bind(socket, chosen)
+            else:
+                if before and wanted == "ipc://*":
+                    Path(before.removeprefix("ipc://")).parent.mkdir(0o700, exist_ok=True)
+                with claims.claimed(chosen):
+                    socket.bind(_as_zmq_takes_it(chosen))
             endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
             assert isinstance(endpoint, bytes)
             address = _real(endpoint)
-            file = claims.identity(address)
-            if file is not None:
-                self._files.append((address, file, bind.endpoint == "ipc://*"))
-        if parse(address).ported:
-            self._ports.append((socket, endpoint))
-        if address.startswith("inproc://"):
-            self._names.append((socket, address))
+            self._bound.append(_Bound(socket, wanted, address, endpoint, claims.identity(address)))
         return address
+
+    def unbind(self, context: Context, socket: Socket, address: str) -> None:
+        """Give up an address, and wait until it is free. Raises ZMQError if it was not bound."""
+        bound = next((b for b in self._bound if b.socket is socket and b.address == address), None)
+        closing = Closing(context, socket, [bound.endpoint] if bound and bound.is_port else [])
+        socket.unbind(bound.endpoint if bound else _as_zmq_takes_it(address))
+        closing.wait()
+        if bound is not None:
+            self._bound.remove(bound)
+            bound.remove_file()
 
     def close(self, sockets: Sequence[Socket], context: Context | None = None) -> None:
         """Close sockets. With a `context`, which goes on after them, wait until libzmq has given up what they had bound."""
+        theirs = [b for b in self._bound if b.socket in sockets]
         closings = []
         if context is not None:
-            for socket, name in self._names:
-                with suppress(zmq.ZMQError):  # the context has ended, and the name with it
-                    socket.unbind(name)
-            closings = [Closing(context, socket, [e for owner, e in self._ports if owner is socket]) for socket in sockets]
+            for bound in theirs:
+                if bound.address.startswith("inproc://"):
+                    with suppress(zmq.ZMQError):  # the context has ended, and the name with it
+                        bound.socket.unbind(bound.address)
+            closings = [
+                Closing(context, socket, [b.endpoint for b in theirs if b.socket is socket and b.is_port]) for socket in sockets
+            ]
         for socket in sockets:
             socket.close()
         for closing in closings:
             closing.wait()
-        for address, file, wild in self._files:
-            claims.remove(address, file, wild)
+        for bound in theirs:
+            self._bound.remove(bound)
+            bound.remove_file()
+
+
+class _Bound(NamedTuple):
+    """An endpoint as it was wanted, the real address, how libzmq knows it, and which file it is, if it is one."""
+
+    socket: Socket
+    wanted: str
+    address: str
+    endpoint: bytes
+    file: tuple[int, int] | None
+
+    @property
+    def is_port(self) -> bool:
+        return parse(self.address).ported
+
+    def remove_file(self) -> None:
+        if self.file is not None:
+            claims.remove(self.address, self.file, self.wanted == "ipc://*")
 
 
 def _as_zmq_takes_it(endpoint: str) -> Any:
@@ -145,7 +183,12 @@ def connect(socket: Socket, plan: SocketPlan, addresses: Addresses) -> None:
     for index, connect in enumerate(plan.connects):
         endpoint = connect_to(connect, addresses)
         with _step("connect", plan.id, index, endpoint):
-            socket.connect(_as_zmq_takes_it(endpoint))
+            connect_one(socket, endpoint)
+
+
+def connect_one(socket: Socket, address: str) -> None:
+    """Connect a socket to one address. Raises ZMQError."""
+    socket.connect(_as_zmq_takes_it(address))
 
 
 def open(context: Context, plan: SocketPlan, addresses: Addresses) -> Socket:

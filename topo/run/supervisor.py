@@ -3,64 +3,105 @@
 It holds no data socket. What runs posts events into one queue, from whatever thread; the loop takes them one by one, tells the
 machine, and carries out what that answers. It can run in the main thread, as under the command line, or in any other. Whoever
 listens is told in the thread of the loop, and of output in the thread that reads it.
+
+Other threads look at what runs, and change it, by what stands under "From other threads": those wait for the loop.
 """
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import msgspec
 
+from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic
-from topo.plan import Place, Plan
+from topo.plan import AppPlan, DevicePlan, Place, Plan, SocketPlan
 from topo.run import claims, mistakes
 from topo.run.apps import environment
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
+from topo.run.counters import Counters
 from topo.run.events import (
     Addresses,
+    Bound,
     Busy,
+    Command,
+    Done,
+    Drain,
+    EndAsked,
     Event,
     Exited,
     Failed,
     Gone,
+    Halted,
+    NotDone,
     Phased,
+    PlanChanged,
+    Ready,
     Refused,
+    ReloadAsked,
+    Restarting,
+    Resumed,
     Said,
+    StartAsked,
     Started,
     StarterLost,
-    StopAsked,
     Stopped,
     Stopping,
     TimeOver,
     Told,
+    Wish,
 )
 from topo.run.host import LocalHost
+from topo.run.listeners import Kept
 from topo.run.machine import (
+    ALIVE,
     Act,
     After,
     Announce,
-    ConnectHost,
+    ConnectDevices,
+    DismissHost,
+    ForgetDevice,
+    Life,
     Limits,
     Machine,
     Report,
     SayBusy,
+    SayRestart,
     SayWhy,
     SendSignal,
     StartApp,
+    StartDevices,
     StartHost,
     StopDevices,
 )
 from topo.run.mistakes import Places
-from topo.run.sockets import Context
+from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot, SocketSnapshot
+from topo.run.sockets import Context, connect_to
 from topo.source import Source
 
-__all__ = ["Outcome", "Supervisor"]
+__all__ = ["CommandError", "Outcome", "Supervisor"]
+
+T = TypeVar("T")
+
+ENDED = (Life.ENDED, Life.PLANNED, None)
+CHANGING = (Bound, Ready, Failed, Stopped, Done, Started, Exited, Gone, PlanChanged)
+"""What changes what runs."""
+TOLD = (Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked)
+"""The events that others want to hear of."""
+
+
+class CommandError(OSError):
+    """A device could not carry out a command. All is as it was before. `errno` is the system's or libzmq's."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -90,31 +131,131 @@ class Supervisor:
 
         `base` is the environment that apps start from.
         """
-        self.plan = plan
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.diagnostics: list[Diagnostic] = []
         self._context = context
-        self._places = Places(sources)
-        self._tell = tell
+        self.places = Places(sources)
         self._on_output = on_output
         self._make_starter = starter
         self._starter: Starter | None = None
         self._clock = clock
         self._base = base
         local = frozenset({plan.hosted.name}) if plan.hosted and context is not None else frozenset()
-        self.machine = Machine(plan, limits, local)
+        self.machine = Machine(plan, limits, local, clock)
         self.hosts: dict[str, Worker | LocalHost] = {}
+        self.started = time.time()
+        self._kept = Kept()
+        self._counters: dict[str, Counters] = {}
+        self._pids: dict[str, int] = {}
+        self._threads: dict[str, int] = {}
+        self._since: dict[str, float] = {}
+        self._statuses: dict[str, int] = {}
+        self._serial = 0
+        self._listeners: list[Callable[[Told], None]] = [tell]
+        self._answers: dict[int, Future[Done]] = {}
+        self._ordered: dict[int, str] = {}
+        """To whom each command that is not answered yet was given."""
+        self._bound_as: dict[str, tuple[str, ...]] = {}
+        """Of each socket that was bound, the endpoints that its addresses were wanted as."""
+        self._waits: list[tuple[Callable[[Machine], bool], Future[None]]] = []
+        self._over = threading.Event()
+        self._timers: list[tuple[float, int, TimeOver]] = []
+        self._numbers = count()
+        self._know(plan)
+
+    def _know(self, plan: Plan) -> None:
+        """Let this be the plan that is carried out."""
+        self.plan = plan
         self._plans = {host.name: host for host in plan.hosts}
         self._devices = {device.name: device for device in plan.devices}
         self._sockets = {socket.id: socket for device in plan.devices for socket in device.sockets}
         self._apps = {app.name: app for app in plan.apps}
-        self._pids: dict[str, int] = {}
-        self._timers: list[tuple[float, int, TimeOver]] = []
-        self._numbers = count()
+
+    # From other threads
 
     def post(self, event: Event) -> None:
         """Say that something has happened. From any thread, and from a signal handler."""
         self.events.put(event)
+
+    def call(self, question: Callable[[Supervisor], T], timeout: float | None = None) -> T:
+        """Ask something in the thread of the loop, and wait for the answer. Raises what the question raises.
+
+        RuntimeError at the end of the topology; TimeoutError if the loop does not answer in so many seconds.
+        """
+        answer: Future[T] = Future()
+
+        def act() -> None:
+            try:
+                found = question(self)
+            except Exception as error:
+                _fail(answer, error)
+            else:
+                with suppress(InvalidStateError):  # nobody waits any more
+                    answer.set_result(found)
+
+        self.post(Wish(act))
+        return self._result(answer, timeout)
+
+    def snapshot(self) -> Snapshot:
+        """What runs, at this moment. Waits for the loop."""
+        return self.call(Supervisor._snapshot)
+
+    def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+        """Let a listener be told, in the thread of the loop, which it must not hold up. Returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def command(self, device: str, what: Command, timeout: float = 10.0) -> Done:
+        """Let a device that runs carry out a command in its own thread, and wait until it has.
+
+        Raises CommandError if it cannot, or does not run, TimeoutError, and RuntimeError at the end of the topology.
+        """
+        return self._result(self.call(lambda loop: loop._order(device, what)), timeout)
+
+    def end(self, names: Iterable[str], drain: Drain | None = None, timeout: float | None = None) -> bool:
+        """Let devices and apps end, and stay so, and wait for it. Says whether they have."""
+        wanted = tuple(names)
+        self.post(EndAsked(wanted, drain))
+        return self.wait_until(lambda machine: all(machine.life(n) in ENDED for n in wanted), timeout)
+
+    def start(self, names: Iterable[str], timeout: float | None = None) -> bool:
+        """Start devices and apps that do not run, and wait until they are ready. Says whether they are."""
+        wanted = tuple(names)
+        self.post(StartAsked(wanted))
+        return self.wait_until(lambda machine: all(machine.life(n) == Life.READY for n in wanted), timeout)
+
+    def adopt(self, plan: Plan, addresses: Addresses | None = None) -> None:
+        """Let this be what is wanted from now on. What is gone from it, or other, has ended or was changed alive.
+
+        `addresses` are those of sockets that have bound something else meanwhile, all of each such socket.
+        """
+        self.post(PlanChanged(plan, addresses or {}))
+        self.call(lambda _: None)
+
+    def wait_until(self, holds: Callable[[Machine], bool], timeout: float | None = None) -> bool:
+        """Wait until something holds of the machine, which is looked at after each event. Says whether it does.
+
+        RuntimeError at the end of the topology.
+        """
+        seen: Future[None] = Future()
+        self.post(Wish(lambda: self._waits.append((holds, seen))))
+        try:
+            self._result(seen, timeout)
+        except TimeoutError:
+            self.post(Wish(lambda: self._waits.remove((holds, seen)) if (holds, seen) in self._waits else None))
+            return False
+        return True
+
+    def _result(self, answer: Future[T], timeout: float | None) -> T:
+        """Wait for an answer, but not beyond the end of the topology."""
+        if self._over.is_set():  # else the loop sees to it
+            self._no_more(answer)
+        return answer.result(timeout)
+
+    def _no_more(self, answer: Future[T]) -> None:
+        _fail(answer, RuntimeError(f"{self.plan.name} has ended"))
+
+    # The loop
 
     def run(self) -> Outcome:
         """Run the topology, and return when nothing of it is left."""
@@ -124,6 +265,7 @@ class Supervisor:
                 event = self._next()
                 self._hear(event)
                 self._carry_out(self.machine.on(event))
+                self._look_whether()
         finally:
             self._leave_nothing()
         return Outcome(self.machine.code, tuple(self.diagnostics))
@@ -133,8 +275,78 @@ class Supervisor:
         for host in self.hosts.values():
             if isinstance(host, LocalHost):
                 host.stop(tuple(host.host.devices))
+            host.close()
         if self._starter is not None:
             self._starter.close()
+        for counters in self._counters.values():
+            counters.close()
+        self._kept = Kept()
+        self._over.set()
+        for answer in self._answers.values():
+            self._no_more(answer)
+        for _, seen in self._waits:
+            self._no_more(seen)
+        while not self.events.empty():
+            event = self.events.get()
+            if isinstance(event, Wish):
+                event.act()
+
+    def _look_whether(self) -> None:
+        """Tell those who wait for something that it is so."""
+        for wait in [w for w in self._waits if w[0](self.machine)]:
+            self._waits.remove(wait)
+            wait[1].set_result(None)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            name=self.plan.name,
+            file="",
+            phase=self.machine.phase,
+            pid=os.getpid(),
+            started=self.started,
+            serial=self._serial,
+            devices=tuple(self._device_snapshot(d) for d in self.plan.devices),
+            apps=tuple(self._app_snapshot(a) for a in self.plan.apps),
+        )
+
+    def _device_snapshot(self, plan: DevicePlan) -> DeviceSnapshot:
+        name = plan.name
+        host = self.machine.host_of[name]
+        life = self.machine.devices[name]
+        runs = life in ALIVE
+        counters = self._counters.get(host)
+        return DeviceSnapshot(
+            name=name,
+            kind=plan.kind,
+            host=host,
+            life=life,
+            where=plan.place.where,
+            pid=self._pids.get(host) if runs else None,
+            thread=self._threads.get(name) if runs else None,
+            restarts=self.machine.restarts[name].total,
+            since=self._since.get(name) if runs else None,
+            sockets=tuple(self._socket_snapshot(s) for s in plan.sockets),
+            statistics=counters.read(name) if counters is not None else None,
+        )
+
+    def _socket_snapshot(self, plan: SocketPlan) -> SocketSnapshot:
+        addresses = self.machine.addresses
+        connected = tuple(connect_to(c, addresses) for c in plan.connects)
+        return SocketSnapshot(plan.id, plan.type, addresses.get(plan.id, ()), connected)
+
+    def _app_snapshot(self, plan: AppPlan) -> AppSnapshot:
+        name = plan.name
+        life = self.machine.apps[name]
+        return AppSnapshot(
+            name=name,
+            command=plan.command,
+            life=life,
+            where=plan.place.where,
+            pid=self._pids.get(name) if life in ALIVE else None,
+            restarts=self.machine.restarts[name].total,
+            since=self._since.get(name) if life in ALIVE else None,
+            status=None if life in ALIVE else self._statuses.get(name),
+        )
 
     # Events
 
@@ -151,21 +363,74 @@ class Supervisor:
         match event:
             case Started(name, pid):
                 self._pids[name] = pid
-            case Exited(name) if name in self._plans:
+                self._since[name] = time.time()
+            case Bound(_, addresses):
+                for id in addresses:
+                    if id in self._sockets:
+                        self._bound_as[id] = tuple(b.endpoint for b in self._sockets[id].binds)
+            case Ready(device, thread):
+                self._threads[device] = thread
+                self._since[device] = time.time()
+            case Exited(name, status) if name in self._apps:
+                self._statuses[name] = status
+            case Exited(name) if name in self.machine.hosts:
+                self._unanswered(name)
                 self._clear_up(name)
             case Gone(name) if name in self._apps:
                 self._clear_up_app(name)
+            case Gone(name) if name in self.hosts:
+                self.hosts.pop(name).close()
+            case Stopped(device) | Failed(device) if self.machine.phase != "running":
+                self._kept.give_up(device)
             case StarterLost():
                 for name in self._plans.keys() - self.machine.local:
                     self._clear_up(name)
                 for name in self._apps:
                     self._clear_up_app(name)
-        if not isinstance(event, StarterLost | TimeOver | StopAsked):
+            case PlanChanged(plan, addresses):
+                self._know(plan)
+                self._bound_as |= {id: tuple(b.endpoint for b in self._sockets[id].binds) for id in addresses}
+            case Wish(act):
+                act()
+            case Done() | NotDone():
+                self._answered(event)
+        if isinstance(event, CHANGING):
+            self._serial += 1
+        if isinstance(event, TOLD):
             self._tell(event)
+
+    def _tell(self, event: Told) -> None:
+        for listener in [*self._listeners]:
+            listener(event)
+
+    def _order(self, device: str, what: Command) -> Future[Done]:
+        answer: Future[Done] = Future()
+        if self.machine.life(device) != Life.READY:
+            raise CommandError(errno.ESRCH, f"{device} does not run")
+        number = next(self._numbers)
+        self._answers[number] = answer
+        self._ordered[number] = device
+        self.hosts[self.machine.host_of[device]].do(device, number, what)
+        return answer
+
+    def _answered(self, event: Done | NotDone) -> None:
+        answer = self._answers.pop(event.number, None)
+        self._ordered.pop(event.number, None)
+        if answer is None:
+            return
+        if isinstance(event, Done):
+            answer.set_result(event)
+        else:
+            answer.set_exception(CommandError(event.errno, event.reason))
+
+    def _unanswered(self, host: str) -> None:
+        """A process has ended: what its devices were to do they have not done."""
+        for number in [n for n, device in self._ordered.items() if self.machine.host_of.get(device) == host]:
+            self._answered(NotDone(self._ordered[number], number, errno.ESRCH, "its process has ended"))
 
     def _clear_up(self, host: str) -> None:
         """Remove the socket files that a process has left behind."""
-        for device in self._plans[host].devices:
+        for device in self._plans[host].devices if host in self._plans else ():
             for socket in device.sockets:
                 declared = tuple(bind.endpoint for bind in socket.binds)
                 real = self.machine.addresses.get(socket.id, declared)  # it may have died before it could say
@@ -185,13 +450,20 @@ class Supervisor:
 
     def _do(self, act: Act) -> None:
         match act:
-            case StartHost(name):
+            case StartHost(name, devices):
                 with self._refusing(name):
                     self.hosts[name] = self._start_host(name)
-            case ConnectHost(name):
-                self.hosts[name].connect(self._addresses_for(name))
-            case StopDevices(host, devices) if host in self.hosts:  # else it was refused, and that is about to be heard
-                self.hosts[host].stop(devices)
+                    self._begin(name, devices)
+            case StartDevices(host, devices):
+                self._begin(host, devices)
+            case ConnectDevices(host, devices):
+                self.hosts[host].connect(self._addresses_for(devices), devices)
+            case StopDevices(host, devices, drain) if host in self.hosts:  # else it was refused, and that is about to be heard
+                self.hosts[host].stop(devices, drain)
+            case DismissHost(name) if name in self.hosts:
+                self.hosts[name].dismiss()
+            case ForgetDevice(name):
+                self._kept.give_up(name)
             case StartApp(name):
                 app = self._apps[name]
                 with self._refusing(name):
@@ -202,12 +474,14 @@ class Supervisor:
                 heapq.heappush(self._timers, (self._clock() + seconds, next(self._numbers), event))
             case Announce(phase):
                 self._tell(Phased(phase, dict(self.machine.addresses)))
+            case SayRestart(name, attempt, delay):
+                self._tell(Restarting(name, attempt, delay))
             case SayWhy(why):
                 self._tell(Stopping(why))
             case SayBusy(names):
                 self._tell(Busy(names))
             case Report():
-                self._say(self._diagnostic(act))
+                self._say(_as_said(self._diagnostic(act), act))
 
     @contextmanager
     def _refusing(self, name: str) -> Iterator[None]:
@@ -225,17 +499,41 @@ class Supervisor:
         return self._starter
 
     def _start_host(self, name: str) -> Worker | LocalHost:
-        plan = self._plans[name]
+        """Start a process, whose devices begin later. It counts where it did in its last life."""
+        counters = self._counters.get(name)
+        if counters is None:
+            counters = self._counters[name] = Counters()
         if name not in self.machine.local:
-            return self.starter.start_worker(plan)
+            return self.starter.start_worker(self._plans[name], counters)
         assert self._context is not None
-        host = LocalHost(plan, self._context, self.post)
+        host = LocalHost(name, self._context, counters, self.post)
         host.start()
         return host
 
-    def _addresses_for(self, host: str) -> Addresses:
-        """Of the real addresses those that a process connects to."""
-        sockets = (s for device in self._plans[host].devices for s in device.sockets)
+    def _begin(self, host: str, names: tuple[str, ...]) -> None:
+        """Start devices in a process, at the addresses that they had."""
+        plans = tuple(self._again(self._devices[name]) for name in names)
+        kept = {} if host in self.machine.local else {o: h for plan in plans for o, h in self._kept.of(plan).items()}
+        try:
+            self.hosts[host].begin(plans, kept)
+        except OSError as error:
+            for name in names:
+                reason = error.strerror or str(error)
+                self.post(Failed(name, "run", self._devices[name].frontend.id, errno=error.errno or 0, reason=reason))
+
+    def _again(self, plan: DevicePlan) -> DevicePlan:
+        """A device, to bind what it had when it lived before."""
+        sides = {side: getattr(plan, side) for side in ("frontend", "backend", "capture")}
+        return msgspec.structs.replace(plan, **{side: self._bound_again(s) for side, s in sides.items() if s is not None})
+
+    def _bound_again(self, socket: SocketPlan) -> SocketPlan:
+        had = dict(zip(self._bound_as.get(socket.id, ()), self.machine.addresses.get(socket.id, ()), strict=False))
+        binds = tuple(msgspec.structs.replace(b, address=had.get(b.endpoint, "")) for b in socket.binds)
+        return msgspec.structs.replace(socket, binds=binds) if had else socket
+
+    def _addresses_for(self, devices: tuple[str, ...]) -> Addresses:
+        """Of the real addresses those that devices connect to."""
+        sockets = (s for name in devices for s in self._devices[name].sockets)
         wanted = {c.origin.socket for s in sockets for c in s.connects if c.origin}
         return {id: self.machine.addresses[id] for id in wanted if id in self.machine.addresses}
 
@@ -250,13 +548,14 @@ class Supervisor:
             case Failed() as failed:
                 return self._failed(failed)
             case Stopped(device) as stopped:
-                return mistakes.device_ended(self._places, stopped, self._devices[device])
+                return mistakes.device_ended(self.places, stopped, self._devices[device], self._counts((device,)))
             case Refused() as refused:
                 return self._refused(refused)
             case Exited(name) as exited if name in self._apps:
-                return mistakes.app_failed(self._places, exited, self._pids.get(name, 0), self._apps[name])
+                return mistakes.app_failed(self.places, exited, self._pids.get(name, 0), self._apps[name])
             case Exited(name) as exited:
-                return mistakes.process_ended(self._places, exited, self._pids.get(name, 0), self._plans[name].devices)
+                lost = [self._devices[d] for d in report.names or self.machine.hosts[name]]
+                return mistakes.process_ended(self.places, exited, self._pids.get(name, 0), lost, self._counts(report.names))
             case TimeOver() as late:
                 return self._late(late, report)
         assert isinstance(report.event, StarterLost), f"nobody reports {report.event}"
@@ -265,18 +564,24 @@ class Supervisor:
     def _refused(self, refused: Refused) -> Diagnostic:
         app = self._apps.get(refused.name)
         place = app.place if app else self._plans[refused.name].devices[0].place
-        return mistakes.command_refused(self._places, refused, place, app)
+        return mistakes.command_refused(self.places, refused, place, app)
 
     def _failed(self, failed: Failed) -> Diagnostic:
         if failed.step == "bind":
-            return mistakes.bind_failed(self._places, failed, self._sockets[failed.socket].binds[failed.index])
+            return mistakes.bind_failed(self.places, failed, self._sockets[failed.socket].binds[failed.index])
         if failed.step in ("socket", "option", "connect"):
-            return mistakes.socket_refused(self._places, failed, self._sockets[failed.socket])
-        return mistakes.device_ended(self._places, failed, self._devices[failed.device])
+            return mistakes.socket_refused(self.places, failed, self._sockets[failed.socket])
+        return mistakes.device_ended(self.places, failed, self._devices[failed.device], self._counts((failed.device,)))
+
+    def _counts(self, devices: Iterable[str]) -> dict[str, Statistics]:
+        """What devices have done in their last life."""
+        there = [(name, self._counters.get(self.machine.host_of[name])) for name in devices]
+        read = {name: counters.read(name) for name, counters in there if counters is not None}
+        return {name: seen for name, seen in read.items() if seen is not None}
 
     def _late(self, late: TimeOver, report: Report) -> Diagnostic:
         limits = self.machine.limits
-        if late.what == "start":
+        if late.what in ("start", "late"):
             names = ", ".join(f"`{n}`" for n in report.names[: mistakes.SHOWN])
             return self._too_long(f"not ready within {limits.start:g} s: {names}", report.names, report)
         if late.what == "stop":
@@ -295,7 +600,18 @@ class Supervisor:
 
     def _too_long(self, message: str, names: tuple[str, ...], report: Report) -> Diagnostic:
         places = [self._place(name) for name in names[: mistakes.SHOWN]]
-        return mistakes.took_too_long(self._places, message, places, warning=report.warning)
+        return mistakes.took_too_long(self.places, message, places, warning=report.warning)
 
     def _place(self, name: str) -> Place:
         return self._apps[name].place if name in self._apps else self._devices[name].place
+
+
+def _fail(answer: Future[T], error: Exception) -> None:
+    """Let whoever waits for an answer, if anybody still does, get an error."""
+    with suppress(InvalidStateError):
+        answer.set_exception(error)
+
+
+def _as_said(diagnostic: Diagnostic, report: Report) -> Diagnostic:
+    """What does not end the topology is a warning."""
+    return msgspec.structs.replace(diagnostic, severity="warning") if report.warning else diagnostic

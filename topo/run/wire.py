@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["read", "written"]
+__all__ = ["DESCRIPTORS", "read", "written"]
+
+DESCRIPTORS = 200
+"""How many descriptors are handed over at once; Linux takes 253 (SCM_MAX_FD)."""
 
 T = TypeVar("T")
 
