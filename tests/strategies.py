@@ -14,10 +14,11 @@ from tests.whole import relaid, whole_text
 WORDS = (
     "ztopo topology param device process app use host security options in out monitor control socket run thread inside restart max "
     "backoff on context with bind connect same secured by as swap file queue forwarder streamer proxy ROUTER DEALER PUB SUB XPUB "
-    "XSUB PULL PUSH REQ REP PAIR linger sndhwm subscribe routing_id prefix port true false index others broker feed worker"
+    "XSUB PULL PUSH REQ REP PAIR linger sndhwm subscribe routing_id prefix port true false index others broker feed worker on-failure "
+    "always rest"
 ).split()
 PIECES = [
-    *WORDS, "1", "2", "1.5s", "5min", "250ms", "64KiB", "-1", "10_000", "tcp://*:5555", "tcp://127.0.0.1:${port}", "ipc://x", "inproc://a",
+    *WORDS, "1", "2", "1.5s", "5min", "250ms", "64KiB", "-1", "10_000", "100ms..5s", "..", "tcp://*:5555", "tcp://127.0.0.1:${port}", "ipc://x", "inproc://a",
     "tcp://*:*", '"text"', '"${port}"', '"\\x01"', '"', "[3]", "[*]", "[i: 2]", "[index]", "[others]", "[", "${port}", "${", "{", "}", "(", ")",
     ":", ",", "=", ".", "*", ";", "#", "## doc", "\n", "\t", "\r\n", "\\", "é", "日本", "\x00", "\ufeff",
 ]  # fmt: skip
@@ -119,7 +120,7 @@ device jobs{jobs}: streamer {{
     in  connect ${{from}}
     out bind inproc://jobs-${{base}}{own}, tcp://127.0.0.1:${{base{plus}}}
 }}
-app worker{workers}: PULL connect jobs.out {{ run "python worker.py {worker}"; linger 0 }}
+app worker{workers}: PULL connect jobs.out {{ run "python worker.py {worker}"; {restart}; linger 0 }}
 process pair{pairs} {{
     context {{ io_threads {threads} }}
     device ahead: queue {{ in bind tcp://127.0.0.1:*; out bind inproc://ahead, ipc://ahead{pair} }}
@@ -155,6 +156,12 @@ device one-0-jobs: queue {{ in connect {queue}; out bind tcp://*:10 }}
 """
 
 
+RESTARTS = [
+    "restart never", "restart always", "restart on-failure max 5 in 1m with rest", "restart always backoff 50ms",
+    "restart never max 5 in 1m", "restart always max 5 in 90s backoff 1s..2h with all",
+]  # fmt: skip
+
+
 @st.composite
 def modular_files(draw: st.DrawFn) -> Files:
     """Right files that use each other, with replicas and references of every sort; which names exist depends on the numbers."""
@@ -180,6 +187,7 @@ def modular_files(draw: st.DrawFn) -> Files:
         plus=" + index" if jobs else "",
         workers=workers,
         worker="-${index}" if workers else "",
+        restart=draw(st.sampled_from(RESTARTS)).replace("5 in", "${2 * index + 1} in" if workers else "5 in"),
         pairs=pairs,
         pair="${index}" if pairs else "",
         threads=draw(st.sampled_from(["2", "${index + 1}"])) if pairs and servers else "1",
@@ -225,6 +233,7 @@ def topologies(draw: st.DrawFn) -> topo.Topology:
         more: dict[str, Any] = {
             "run": draw(st.sampled_from(["thread", "process"])),
             "replicas": draw(st.sampled_from([None, 1, 3])),
+            "restart": draw(restarts),
         }
         if types[:1] == ["ROUTER"]:
             more["swap"] = True
@@ -248,7 +257,9 @@ def topologies(draw: st.DrawFn) -> topo.Topology:
     lone.connect(somewhere)
     for option, value in draw(options):
         lone.setsockopt(option, value)
-    several = topology.app(next(used), inside=draw(st.booleans()), replicas=draw(st.sampled_from([None, 2])))
+    several = topology.app(
+        next(used), inside=draw(st.booleans()), replicas=draw(st.sampled_from([None, 2])), restart=draw(restarts)
+    )
     for name in draw(st.lists(names, max_size=3, unique=True)):
         several.socket(name, draw(st.sampled_from(["DEALER", "PAIR"]))).bind(f"ipc://{name}-${{5}}").connect(
             somewhere, lone._name.text
@@ -256,6 +267,13 @@ def topologies(draw: st.DrawFn) -> topo.Topology:
     return topology
 
 
+restarts = st.one_of(
+    st.sampled_from([None, "never", "on-failure", "always"]),
+    st.builds(
+        topo.RestartPlan, st.sampled_from(["never", "on-failure", "always"]), limit=st.integers(1, 9), period=st.sampled_from([1.0, 90.0]),
+        backoff=st.sampled_from([0.001, 0.25]), longest=st.sampled_from([0.25, 3600.0]), also=st.sampled_from(["", "rest", "all"]),
+    ),
+)  # fmt: skip
 texts = st.one_of(st.binary(max_size=6), st.text(st.characters(exclude_categories=["Cs"]), max_size=6))
 options = st.lists(
     st.sampled_from([("linger", 0), ("linger", 1500), ("sndhwm", 10), ("sndbuf", 2048), ("immediate", True), ("routing_id", b"a\xff"),

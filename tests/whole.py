@@ -29,7 +29,7 @@ Written = tuple[str, str]
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "NAME": "a b broker feed x-1 y_2 Z index others env _ back-end-2".split(),
-    "NUMBER": "0 1 -1 2 5555 10_000 250ms 5s 64KiB 1.5s 5min 100ms..5s 0x1F".split(),
+    "NUMBER": "0 1 -1 2 5555 10_000 250ms 5s 64KiB 1.5s 5min 1.2.3 0x1F".split(),
     "STRING": [
         '""', '"a"', '"a b"', '"in"', '"tcp://*:5555"', '"tcp://*:${port+1}"', '"ipc://a b"', '"ipc://a,b"', '"ipc://a{b}"', '"ipc://a;"',
         '"ipc://a;b#c"', '"ipc://"', r'"\""', r'"\x00\\${port}"', '"$${HOME}"', '"ipc://$${a b}"', '"ipc://$$${a}"', '"# no comment"', '"日本"',

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topo.builder import Topology, TopologyError, load, loads
     from topo.diagnostic import Diagnostic
+    from topo.plan import RestartPlan
 
-__all__ = ["Diagnostic", "Topology", "TopologyError", "__version__", "load", "loads"]
+__all__ = ["Diagnostic", "RestartPlan", "Topology", "TopologyError", "__version__", "load", "loads"]
 
 __version__ = "0.1.0"
 
 HOMES = {
     "Diagnostic": "topo.diagnostic",
+    "RestartPlan": "topo.plan",
     "Topology": "topo.builder",
     "TopologyError": "topo.builder",
     "load": "topo.builder",

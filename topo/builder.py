@@ -19,7 +19,8 @@ from topo.calls import Calls, line_at
 from topo.compile import Compilation, compile_tree, judge_host, make_plan, read, tree_of
 from topo.diagnostic import Diagnostic, counted, has_errors
 from topo.host import wanted
-from topo.plan import sources
+from topo.model import Policy
+from topo.plan import RestartPlan, sources
 from topo.source import Source, Span
 from topo.syntax import tree
 from topo.unresolve import model_of
@@ -156,18 +157,20 @@ class Topology:
         run: Literal["thread", "process"] = "thread",
         swap: bool = False,
         replicas: int | None = None,
+        restart: Policy | RestartPlan | None = None,
     ) -> DeviceBuilder:
         """A device: its kind, and the types of its sockets by name or as pyzmq's constants.
 
         With `mon_type` it has a monitor, to which every message is copied behind `in_prefix` or `out_prefix`. `swap` exchanges
-        the first two parts, which ROUTER-ROUTER needs. `run` says whether it is a thread or a process of its own.
+        the first two parts, which ROUTER-ROUTER needs. `run` says whether it is a thread or a process of its own. `restart` says
+        when it is started again: "never", "on-failure" (as without it), "always", or a `topo.RestartPlan` with limits.
         """
         if run not in ("thread", "process"):
             raise ValueError(f"run is 'thread' or 'process', not {run!r}")
         if not isinstance(kind, str):
             raise TypeError(f"kind is a text, such as 'queue', not {kind!r}")
         types = {"in": in_type, "out": out_type, **({"monitor": mon_type} if mon_type is not None else {})}
-        device = DeviceBuilder(self, name, kind, types, run, swap, replicas)
+        device = DeviceBuilder(self, name, kind, types, run, swap, replicas, restart)
         if mon_type is not None and (in_prefix, out_prefix) != (b"in", b"out"):
             device._sides["monitor"].option("prefix", in_prefix, out_prefix)
         return self._add(device)
@@ -180,13 +183,14 @@ class Topology:
         run: str | None = None,
         inside: bool = False,
         replicas: int | None = None,
+        restart: Policy | RestartPlan | None = None,
     ) -> AppBuilder:
         """A program around the devices, with one socket of `type`, or with sockets of its own added by `socket`.
 
         `run` is the command that starts it; an app that is `inside` is this very program: `running.socket(name)` gives it its
-        sockets. An app with neither is started by somebody else.
+        sockets. An app with neither is started by somebody else. `restart` as for `device`, but without it an app never is.
         """
-        return self._add(AppBuilder(self, name, type, run, inside, replicas))
+        return self._add(AppBuilder(self, name, type, run, inside, replicas, restart))
 
     def _add(self, builder: B) -> B:
         self._declared.append(builder)
@@ -357,7 +361,15 @@ class DeviceBuilder:
     """
 
     def __init__(
-        self, topology: Topology, name: str, kind: str, types: Mapping[str, str | int], run: str, swap: bool, replicas: int | None
+        self,
+        topology: Topology,
+        name: str,
+        kind: str,
+        types: Mapping[str, str | int],
+        run: str,
+        swap: bool,
+        replicas: int | None,
+        restart: Policy | RestartPlan | None,
     ) -> None:
         self._topology = topology
         self._name = topology._named(name)
@@ -365,6 +377,7 @@ class DeviceBuilder:
         self._run = tree.Run(self._name.span, tree.Name(self._name.span, run), None)
         self._swap = tree.Name(topology._here("swap", "swap"), "swap") if swap else None
         self._bracket = _bracket(topology, replicas)
+        self._restart = _restart(topology, restart)
         self._sides = {side: _Spec(topology, type, f"{side[:3]}_type") for side, type in types.items()}
 
     def bind_in(self, *endpoints: str) -> None:
@@ -412,14 +425,23 @@ class DeviceBuilder:
         """The declaration, as a text would give it."""
         span = self._name.span
         sides = [tree.Side(span, tree.Name(span, side), spec.spec(), spec.block(span)) for side, spec in self._sides.items()]
-        return tree.Device(span, self._name, self._bracket, self._kind, self._swap, tree.Block(span, (self._run, *sides)))
+        return tree.Device(
+            span, self._name, self._bracket, self._kind, self._swap, tree.Block(span, (self._run, *self._restart, *sides))
+        )
 
 
 class AppBuilder:
     """An app being built. One with a type has one socket, which `bind`, `connect` and `setsockopt` are about."""
 
     def __init__(
-        self, topology: Topology, name: str, type: str | int | None, run: str | None, inside: bool, replicas: int | None
+        self,
+        topology: Topology,
+        name: str,
+        type: str | int | None,
+        run: str | None,
+        inside: bool,
+        replicas: int | None,
+        restart: Policy | RestartPlan | None,
     ) -> None:
         if run is not None and inside:
             raise ValueError(f"the app {name} is either run by a command or inside this program")
@@ -428,6 +450,7 @@ class AppBuilder:
         self._topology = topology
         self._name = topology._named(name)
         self._bracket = _bracket(topology, replicas)
+        self._restart = _restart(topology, restart)
         self._only = _Spec(topology, type) if type is not None else None
         self._sockets: dict[str, tuple[tree.Name, _Spec]] = {}
         self._run: tree.Run | None = None
@@ -468,7 +491,7 @@ class AppBuilder:
     def as_tree(self) -> tree.App:
         """The declaration, as a text would give it."""
         span = self._name.span
-        run = (self._run,) if self._run else ()
+        run = (*((self._run,) if self._run else ()), *self._restart)
         if self._only is not None:
             return tree.App(span, self._name, self._bracket, self._only.spec(), self._only.block(span, run))
         sockets = [
@@ -541,6 +564,24 @@ def _constant(known: type[E], value: object, wanted: str) -> E:
 
 def _bracket(topology: Topology, replicas: int | None) -> tree.Bracket | None:
     return None if replicas is None else tree.Bracket(topology._here(str(replicas), "replicas"), str(replicas))
+
+
+def _restart(topology: Topology, given: Policy | RestartPlan | None) -> tuple[tree.Restart, ...]:
+    """The statement that says it, in whole milliseconds."""
+    if given is None:
+        return ()
+    if not isinstance(given, str | RestartPlan):
+        raise TypeError(f"restart is a policy, such as 'always', or a topo.RestartPlan, not {given!r}")
+    policy = given if isinstance(given, str) else given.policy
+    here = topology._here(policy, "restart")
+    if isinstance(given, str) or given == RestartPlan("never"):
+        return (tree.Restart(here, tree.Name(here, policy), None, None, None, None, None),)
+    most = tree.Exact(here, "int", given.limit)
+    period, backoff, longest = (
+        tree.Exact(here, "duration", round(1000 * t)) for t in (given.period, given.backoff, given.longest)
+    )
+    company = tree.Name(here, given.also) if given.also else None
+    return (tree.Restart(here, tree.Name(here, policy), most, period, backoff, longest, company),)
 
 
 def _quoted(text: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from topo import mistakes
+from topo import mistakes, restart
 from topo.diagnostic import Diagnostic
 from topo.model import (
     App,
@@ -473,6 +473,7 @@ class Drafts:
             self._broken(draft, mistakes.unknown_kind(statement.kind.span, statement.kind.text, KINDS))
         sides: dict[str, tree.Side] = {}
         run: tree.Run | None = None
+        again: tree.Restart | None = None
         for item in statement.block.items:
             if isinstance(item, tree.Side):  # what is done tens of thousands of times is not done with `match`, which is slower
                 side = item.side
@@ -480,8 +481,10 @@ class Drafts:
                     self._broken(draft, mistakes.taken_twice(side.span, side.text, "the side", sides[side.text].side.span))
             elif isinstance(item, tree.Run):
                 run = self._placement(draft, item, run, owner, group)
+            elif isinstance(item, tree.Restart):
+                again = self._restart(draft, item, again, numbers)
             else:
-                self._not_in(draft, item, "a device", "sides and `run thread` or `run process` do")
+                self._not_in(draft, item, "a device", "sides, `run thread` or `run process`, and `restart` do")
         usual = USUAL.get(statement.kind.text, {})
         for word, declared in sides.items():
             self._side(draft, declared, usual.get(word, ""), numbers)
@@ -494,8 +497,18 @@ class Drafts:
         prefixes = _prefixes(draft)
         if placement != component.placement or prefixes != component.prefixes:
             home = owner.component.name if owner else group.name if group else ""
-            draft.component = replace(component, placement=placement, home=home, prefixes=prefixes)
+            draft.component = replace(draft.component, placement=placement, home=home, prefixes=prefixes)
         return draft
+
+    def _restart(self, draft: Draft, item: tree.Restart, before: tree.Restart | None, numbers: Numbers) -> tree.Restart:
+        if before is not None:
+            self._broken(draft, mistakes.taken_twice(item.span, "restart", "the statement", before.span))
+            return before
+        try:
+            draft.component = replace(draft.component, restart=restart.read(item, draft.scope.values, numbers, self.say))
+        except Mistake:
+            draft.broken = True
+        return item
 
     def _placement(
         self, draft: Draft, run: tree.Run, before: tree.Run | None, owner: Draft | None, group: Process | None
@@ -552,10 +565,13 @@ class Drafts:
         declared: dict[str, tree.Socket] = {}
         devices: dict[str, tree.Device] = {}
         run: tree.Run | None = None
+        again: tree.Restart | None = None
         for item in items:
             match item:
                 case tree.Run():
                     run = self._command(draft, item, run, numbers)
+                case tree.Restart():
+                    again = self._restart(draft, item, again, numbers)
                 case tree.Socket(name=inner) | tree.Device(name=inner) if statement.spec is None:
                     key = _declared(inner, item.bracket)
                     first = declared.get(key) or devices.get(key)
@@ -570,7 +586,7 @@ class Drafts:
                 case tree.Context():
                     pass
                 case _:
-                    self._not_in(draft, item, "an app", "sockets, devices, `run` and, with one socket, its options do")
+                    self._not_in(draft, item, "an app", "sockets, devices, `run`, `restart` and, with one socket, its options do")
         why = "an app says of which type its socket is"
         if statement.spec is not None:
             self._socket(draft, statement.name, name, "app", None, statement.spec, options, "", why, numbers)
@@ -637,8 +653,6 @@ class Drafts:
 
     def _not_in(self, draft: Draft, item: tree.Item, where: str, what_does: str) -> None:
         match item:
-            case tree.Restart():
-                self._broken(draft, mistakes.not_carried_out(item.span, "`restart`"))
             case tree.On():
                 self._broken(draft, mistakes.not_carried_out(item.span, "`on`"))
             case tree.Option() | tree.With():

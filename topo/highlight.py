@@ -139,6 +139,7 @@ INSERTION = Include("insertion")
 KIND = Match(rf"(:){BLANK}({P.name})", groups=("punctuation", "kind"))
 COLON = Match(":", "punctuation")
 LIMIT = _word("max", "in", "backoff")
+COMPANY = Match(rf"(with){BLANKS}({P.name})", groups=("keyword", "name"))
 AS_NAME = Match(rf"(as){BLANKS}({P.name})", groups=("keyword", "declared"))
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -148,7 +149,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Match(";", "punctuation"),
         Match(rf"(ztopo){BLANKS}({P.number})", groups=("keyword", "number")),
         Match(rf"(topology){BLANKS}({P.name})", groups=("keyword", "declared")),
-        Match(rf"(with){BLANKS}({P.name})", groups=("keyword", "name")),
+        COMPANY,
         _statement("param", KIND, Match("=", "operator"), VALUES),
         _statement("device", BRACKET, KIND, Match(_word("swap"), groups=("keyword",))),
         _statement("process", BRACKET),
@@ -173,6 +174,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
                     (VALUES, COMMENT),
                 ),
                 Match(rf"{LIMIT}{BLANK}({P.value})", groups=("keyword", VALUES)),
+                COMPANY,
+                Match(r"\.", "punctuation"),
+                VALUES,
                 COMMENT,
             ),
         ),
@@ -201,7 +205,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Range("(,)", ("punctuation",), r"(?=[^\s#])", inner=(COMMENT,)),
         Include("endpoint"),
         STRING,
-        Match(rf"(-?[0-9][0-9_]*)({'|'.join(UNITS)})(?![A-Za-z0-9_.])", groups=("number", "unit")),
+        Match(rf"(-?[0-9][0-9_]*)({'|'.join(UNITS)})(?![A-Za-z0-9_]|\.[A-Za-z0-9_])", groups=("number", "unit")),
         Match(P.number, "number"),
         INSERTION,
         Match(r"\*", "operator"),

@@ -14,6 +14,7 @@ __all__ = [
     "bad_allow",
     "bad_param_value",
     "bad_replica",
+    "bad_restart",
     "cannot_stand_here",
     "not_carried_out",
     "several_sockets",
@@ -24,6 +25,7 @@ __all__ = [
     "unknown_kind",
     "unknown_name",
     "unknown_param",
+    "unknown_policy",
     "unknown_type",
     "useless_allow",
 ]
@@ -220,7 +222,7 @@ def not_carried_out(span: Span, what: str) -> Diagnostic:
 
     ```ztopo ZT110
     device stream: streamer {
-        restart always
+        control PAIR bind inproc://orders
         in  bind tcp://*:5555
         out bind tcp://*:5556
     }
@@ -374,6 +376,85 @@ def useless_allow(span: Span, code: str, has_statement: bool) -> Diagnostic:
         labels=(Label(span, "" if has_statement else "no statement stands here"),),
         fix=Fix("take it out", (Edit(_with_blanks(span), ""),), safe=True),
     )
+
+
+OTHERWISE = {
+    "no": "never", "none": "never", "off": "never", "false": "never", "temporary": "never",
+    "on": "on-failure", "failure": "on-failure", "on_error": "on-failure", "on-error": "on-failure", "on-abnormal": "on-failure",
+    "on-abort": "on-failure", "transient": "on-failure",
+    "yes": "always", "true": "always", "permanent": "always", "unless-stopped": "always", "any": "always",
+}  # fmt: skip
+"""What others call the policies: systemd, Docker, Erlang."""
+
+
+@finding("ZT119", "a restart policy that there is not")
+def unknown_policy(span: Span, what: str, known: tuple[str, ...]) -> Diagnostic:
+    """Something that ends is started again never, on failure, or always; left out, an app never is, and a device on failure.
+
+    `with rest` has those end and start with it that the file declares after it, `with all` all of the file.
+
+    ```ztopo ZT119
+    device stream: streamer {
+        restart on_failure
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    ```
+
+    ```ztopo ZT119
+    app work: PULL bind tcp://*:5555 { run "./work"; restart always with others }
+    ```
+
+    ```ztopo
+    device stream: streamer {
+        restart on-failure
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    app work: PULL connect stream.out { run "./work"; restart always with rest }
+    ```
+    """
+    name = span.text
+    near = (OTHERWISE[name.lower()],) if OTHERWISE.get(name.lower()) in known else nearest(name, known)
+    notes = ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else (f"there is {_listed(known)}",)
+    return Diagnostic(
+        code="ZT119",
+        message=f"there is no {what} `{name}`",
+        labels=(Label(span),),
+        notes=notes,
+        fix=_meant(span, name, near, words=True),
+    )
+
+
+@finding("ZT120", "a limit for restarts that cannot be")
+def bad_restart(span: Span, message: str, notes: tuple[str, ...] = (), fix: Fix | None = None) -> Diagnostic:
+    """`max 5 in 60s`: at most five restarts within any minute, else it has failed for good.
+
+    `backoff 100ms..5s`: the first restart of a row is immediate, the second waits 100 ms, each further one twice as long as the
+    one before, at most 5 s. `backoff 1s`: each but the first waits a second. A row ends when what was started has run for the
+    time behind `in` without a failure.
+
+    ```ztopo ZT120
+    device stream: streamer {
+        restart on-failure max 0 in 60s
+        in  bind tcp://*:5555
+        out bind tcp://*:5556
+    }
+    ```
+
+    ```ztopo ZT120
+    app work: PULL bind tcp://*:5555 { run "./work"; restart always max 5 in 60 }
+    ```
+
+    ```ztopo ZT120
+    app work: PULL bind tcp://*:5555 { run "./work"; restart always backoff 5s..100ms }
+    ```
+
+    ```ztopo
+    app work: PULL bind tcp://*:5555 { run "./work"; restart always max 5 in 60s backoff 100ms..5s }
+    ```
+    """
+    return Diagnostic(code="ZT120", message=message, labels=(Label(span),), notes=notes, fix=fix)
 
 
 def _with_blanks(span: Span) -> Span:

@@ -17,6 +17,7 @@ from topo.zeromq.transports import Address
 __all__ = [
     "App",
     "Bind",
+    "Company",
     "Component",
     "Connect",
     "Context",
@@ -26,8 +27,10 @@ __all__ = [
     "Option",
     "Origin",
     "Placement",
+    "Policy",
     "Process",
     "Replica",
+    "Restart",
     "Socket",
     "Target",
     "Value",
@@ -36,6 +39,10 @@ __all__ = [
 
 Placement = Literal["thread", "process", "group", "app"]
 """Where a device lives: in the thread host, in a process of its own, in a process group, in the program of an app."""
+Policy = Literal["never", "on-failure", "always"]
+"""When something is started again."""
+Company = Literal["", "rest", "all"]
+"""Who ends and starts with it: nobody, those of its file declared after it, or all of its file."""
 Role = Literal["in", "out", "monitor", "control", "app"]
 ValueKind = Literal["int", "bool", "duration", "size", "text", "any"]
 Origin = tuple[Literal["file", "env"], str]
@@ -193,6 +200,24 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     max_sockets: int | None = None
 
 
+class Restart(msgspec.Struct, frozen=True, gc=False):
+    """When something is started again, as it was declared; what was left out has its usual value. Durations are in milliseconds."""
+
+    span: Span
+    """The statement."""
+    policy: Policy
+    limit: int = 5
+    """How many restarts there are at most within the period."""
+    period: int = 60_000
+    backoff: int = 100
+    """What the second restart of a row waits; the first waits for nothing."""
+    longest: int = 5_000
+    """What a restart waits at most."""
+    company: Company = ""
+    useless: Span | None = None
+    """Where something is written behind `never`."""
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A device: messages go between its sides, copies to its monitor."""
 
@@ -207,6 +232,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where `swap` is written."""
     sockets: tuple[Socket, ...]
     prefixes: tuple[bytes, bytes] = (b"in", b"out")
+    restart: Restart | None = None
     replica: Replica | None = None
     doc: str = ""
 
@@ -239,6 +265,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     inside: bool = False
     folder: str = ""
     """The absolute folder that the command runs in."""
+    restart: Restart | None = None
     replica: Replica | None = None
     doc: str = ""
 

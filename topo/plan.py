@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import msgspec
 
 from topo.graph import Graph, Link
-from topo.model import App, Component, Connect, Device, Socket, Target
+from topo.model import App, Company, Component, Connect, Device, Policy, Restart, Socket, Target
 from topo.source import Source, Span
 from topo.zeromq.options import OPTIONS
 from topo.zeromq.sockets import SOCKETS
@@ -105,15 +104,15 @@ class RestartPlan(msgspec.Struct, frozen=True):
 
     At most `limit` times within `period` seconds; more often, and it has failed for good. The first restart is immediate, the
     second waits `backoff` seconds, each further one twice as long, up to `longest`. `also` says who ends and starts with it:
-    nobody, `rest` (those declared after it) or `all`.
+    nobody, or of its file or module `rest` (those declared after it) or `all`.
     """
 
-    policy: Literal["never", "on-failure", "always"]
+    policy: Policy
     limit: int = 5
     period: float = 60.0
     backoff: float = 0.1
     longest: float = 5.0
-    also: Literal["", "rest", "all"] = ""
+    also: Company = ""
 
 
 class DevicePlan(msgspec.Struct, frozen=True):
@@ -169,7 +168,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     `hosted` are the thread devices: a process of their own under the command line, threads of the application under the
     Python API. `sockets` are those of apps that are `run inside`. `stages` is the order in which devices and apps are
-    stopped: those from which messages come first, whoever stands beside each other at once.
+    stopped: those from which messages come first, whoever stands beside each other at once. `order` is that of the declarations,
+    which counts for who is restarted with whom.
     """
 
     name: str
@@ -178,6 +178,7 @@ class Plan(msgspec.Struct, frozen=True):
     apps: tuple[AppPlan, ...]
     sockets: tuple[SocketPlan, ...]
     stages: tuple[tuple[str, ...], ...]
+    order: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[ProcessPlan, ...]:
@@ -202,6 +203,7 @@ def make(graph: Graph) -> Plan:
         apps=tuple(_app(graph, a) for a in apps if a.started),
         sockets=tuple(_socket(graph, s, ()) for a in apps if a.inside for s in a.sockets),
         stages=tuple(_stages(graph)),
+        order=tuple(c.name for c in graph.model.components if (c.ours if isinstance(c, Device) else c.started)),
     )
 
 
@@ -253,7 +255,15 @@ def _device(graph: Graph, device: Device) -> DevicePlan:
         prefixes=device.prefixes,
         swap=device.swap is not None,
         place=_place(device.span),
+        restart=_restart(device.restart, "on-failure"),
     )
+
+
+def _restart(restart: Restart | None, usual: Policy) -> RestartPlan:
+    if restart is None:
+        return RestartPlan(usual)
+    period, backoff, longest = (duration / 1000 for duration in (restart.period, restart.backoff, restart.longest))
+    return RestartPlan(restart.policy, restart.limit, period, backoff, longest, restart.company)
 
 
 def _side(graph: Graph, socket: Socket) -> SocketPlan:
@@ -322,6 +332,7 @@ def _app(graph: Graph, app: App) -> AppPlan:
         environment={variable: tuple(_addresses(graph, socket)) for variable, socket in graph.variables(app)},
         place=_place(app.run_span),
         binds=tuple(bind.endpoint.text for _, socket in graph.variables(app) for bind in socket.binds),
+        restart=_restart(app.restart, "never"),
     )
 
 

@@ -14,7 +14,18 @@ from typing import Generic, TypeVar
 
 from topo.model import Value
 
-__all__ = ["Copies", "Inexpressible", "Point", "Table", "fit", "quoted", "spell_number", "spell_text", "spell_value"]
+__all__ = [
+    "Copies",
+    "Inexpressible",
+    "Point",
+    "Table",
+    "fit",
+    "quoted",
+    "spell_duration",
+    "spell_number",
+    "spell_text",
+    "spell_value",
+]
 
 LONGEST = 200
 """The most characters of an expression that the language reads."""
@@ -85,6 +96,11 @@ SPELLINGS: dict[str, Callable[[int], str]] = {
     "size": _united(SIZES),
     "any": lambda value: "*",
 }
+
+
+def spell_duration(milliseconds: int) -> str:
+    """A duration, in the largest unit that it is whole in."""
+    return SPELLINGS["duration"](milliseconds)
 
 
 def quoted(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from topo.graph import Link
-from topo.model import App, Component, Connect, Context, Device, Model, Option, Process, Socket
+from topo.model import App, Component, Connect, Context, Device, Model, Option, Process, Restart, Socket
 from topo.source import Source, Span
 from topo.syntax import tree
 
@@ -61,6 +61,7 @@ class _Way:
         if app.inside:
             span = app.run_span or app.span
             items.append(tree.Run(span, tree.Name(span, "inside"), None))
+        items += _restart(app.restart)
         for part in self._parts[app.name]:
             device = _device(part)
             items.append(replace(device, name=tree.Name(part.span, device.name.text[len(app.name) + 1 :])))
@@ -78,6 +79,7 @@ def _device(device: Device) -> tree.Device:
     items: list[tree.Item] = []
     if device.placement == "process":
         items.append(tree.Run(device.span, tree.Name(device.span, "process"), None))
+    items += _restart(device.restart)
     for side in device.sockets:
         items.append(tree.Side(side.span, tree.Name(side.span, side.name), _spec(side), _options(side)))
     if device.side("out") is None:
@@ -99,6 +101,20 @@ def _bracket(thing: Component | Process) -> tree.Bracket | tree.Numbered | None:
     if replica is None:
         return None
     return tree.Bracket(thing.span, "*") if replica.count is None else tree.Numbered(thing.span, replica.index, replica.count)
+
+
+def _restart(restart: Restart | None) -> Iterator[tree.Restart]:
+    if restart is None:
+        return
+    span = restart.span
+    policy = tree.Name(span, restart.policy)
+    if restart.policy == "never" and restart.useless is None:
+        yield tree.Restart(span, policy, None, None, None, None, None)
+        return
+    most = tree.Exact(span, "int", restart.limit)
+    period, backoff, longest = (tree.Exact(span, "duration", t) for t in (restart.period, restart.backoff, restart.longest))
+    company = tree.Name(span, restart.company) if restart.company else None
+    yield tree.Restart(span, policy, most, period, backoff, longest, company)
 
 
 def _context(span: Span, context: Context) -> Iterator[tree.Context]:

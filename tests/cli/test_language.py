@@ -15,7 +15,6 @@ from topo.syntax.parse import parse
 LATER = {
     "host": 'host rack[8] "10.0.0.${10 + index}"',
     "on": "app a: PUB bind tcp://*:5555 { on rack[0] }",
-    "restart": "device a: queue { restart on-failure max 5 in 60s backoff 100ms..5s; in bind tcp://*:5555; out bind tcp://*:5556 }",
     "control": "device a: queue { in bind tcp://*:5555; out bind tcp://*:5556; control PAIR bind inproc://control }",
     "security": 'security internal: curve { server_key file "keys/gateway.key_secret"; allow "keys/clients/" }',
     "secured by": "app a: PUB bind tcp://*:5555 secured by internal",
@@ -41,8 +40,8 @@ def test_what_is_not_carried_out_yet_is_reported_and_refused_and_formatted(ztopo
 
 
 def test_what_is_not_carried_out_yet_is_kept() -> None:
-    text = "ztopo 1\n" + "\n".join(LATER[name] for name in ("host", "on", "restart", "control", "security", "secured by as"))
-    _, host, app, restarted, controlled, security, secured = parse(Source(text))[0].statements
+    text = "ztopo 1\n" + "\n".join(LATER[name] for name in ("host", "on", "control", "security", "secured by as"))
+    _, host, app, controlled, security, secured = parse(Source(text))[0].statements
     assert isinstance(host, tree.Host)
     assert (host.name.text, host.bracket and host.bracket.text, host.address.span.text) == ("rack", "8", '"10.0.0.${10 + index}"')
     assert isinstance(app, tree.App)
@@ -50,11 +49,6 @@ def test_what_is_not_carried_out_yet_is_kept() -> None:
     (on,) = app.block.items
     assert isinstance(on, tree.On)
     assert on.host.span.text == "rack[0]"
-    assert isinstance(restarted, tree.Device)
-    restart = restarted.block.items[0]
-    assert isinstance(restart, tree.Restart)
-    limits = (restart.most, restart.period, restart.backoff)
-    assert (restart.policy.text, *(v.span.text for v in limits if v)) == ("on-failure", "5", "60s", "100ms..5s")
     assert isinstance(controlled, tree.Device)
     assert [item.side.text for item in controlled.block.items if isinstance(item, tree.Side)] == ["in", "out", "control"]
     assert isinstance(security, tree.Security)

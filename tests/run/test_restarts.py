@@ -134,3 +134,12 @@ def test_who_ends_and_starts_again_with_whom() -> None:
     assert companions("sampler", "", names) == ("sampler",)
     assert companions("sampler", "rest", names) == ("sampler", "sink")
     assert companions("sampler", "all", names) == names
+
+
+def test_what_stands_in_a_module_has_no_company_outside_of_it() -> None:
+    names = ("first", "dc[0].in", "dc[0].pool.a", "dc[0].pool.b", "dc[0].out", "dc[1].in", "dc[1].out", "last")
+    assert companions("dc[0].pool.a", "all", names) == ("dc[0].pool.a", "dc[0].pool.b")
+    assert companions("dc[0].in", "all", names) == names[1:5]
+    assert companions("dc[1].in", "rest", names) == names[5:7]
+    assert companions("dc[0].out", "rest", names) == ("dc[0].out",)
+    assert companions("first", "all", names) == names

@@ -804,7 +804,7 @@ def test_a_process_that_is_halted_is_said_and_does_not_hang_the_end(world: World
         ("device broker: queue { in ROUTER bind tcp://127.0.0.1:*; out ROUTER bind tcp://127.0.0.1:* }", 78, "ZT202"),
         ("device broker queue", 78, "error["),
         ("app client: PUSH connect tcp://127.0.0.1:1 { run inside }", 78, "error[ZT910]: `client` runs inside an application"),
-        ("device a: streamer { restart never; in PULL bind inproc://a; out PUSH bind inproc://b }", 78, "restart"),
+        ("device a: streamer { control PAIR bind inproc://c; in PULL bind inproc://a; out PUSH bind inproc://b }", 78, "control"),
     ],
 )
 def test_an_invalid_topology_is_refused_before_anything_starts(world: World, text: str, code: int, said: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from topo.model import App, Component, Context, Device, Model, Process, Replica, Socket
+from topo.model import App, Component, Context, Device, Model, Process, Replica, Restart, Socket
 from topo.spelling import Inexpressible, Point, fit
 
 __all__ = ["NAME", "Names", "Spot", "base", "unlike"]
@@ -316,11 +316,29 @@ def _app(app: App, parts: Iterable[Device], names: Names) -> Any:
     sockets = dict.fromkeys((names.socket(app, s), names.own_number(app, s) == ONE) for s in app.sockets)
     devices = dict.fromkeys((names.name(part), names.number(part) == ONE) for part in parts)
     run = app.folder if app.run is not None else None
-    return run, app.inside, app.doc, _context(app.context), [s.name for s in app.sockets[:1]], list(sockets), list(devices)
+    return (
+        run,
+        app.inside,
+        app.doc,
+        _restart(app.restart),
+        _context(app.context),
+        [s.name for s in app.sockets[:1]],
+        list(sockets),
+        list(devices),
+    )
 
 
 def _device(device: Device) -> Any:
-    return device.kind, device.placement, device.swap is None, device.doc, [(s.name, _socket(s)) for s in device.sockets]
+    sides = [(s.name, _socket(s)) for s in device.sockets]
+    return device.kind, device.placement, device.swap is None, device.doc, _restart(device.restart), sides
+
+
+def _restart(restart: Restart | None) -> Any:
+    """All but the limit, which is a number: arithmetic has no durations."""
+    if restart is None:
+        return None
+    waits = (restart.period, restart.backoff, restart.longest)
+    return restart.policy, waits, restart.company, restart.useless is None
 
 
 def _context(context: Context) -> list[bool]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from topo.graph import Graph
-from topo.model import App, Component, Connect, Context, Device, Option, Process, Socket, Value
+from topo.model import App, Component, Connect, Context, Device, Option, Process, Restart, Socket, Value
 from topo.render import Style, place, shown_bytes, to_json
 from topo.source import Span
 from topo.zeromq.options import is_secret
@@ -75,11 +75,27 @@ def _context(context: Context) -> dict[str, Any]:
 
 def _common(component: Component, order: dict[str, int]) -> dict[str, Any]:
     return {
+        "restart": _restart(component.restart),
         "doc": component.doc,
         "order": order[component.name],
         "sockets": [_socket(socket) for socket in component.sockets],
         "place": place(component.span),
     }
+
+
+def _restart(restart: Restart | None) -> dict[str, Any] | None:
+    """The limits are left out where nothing comes of them, and nobody wrote any."""
+    if restart is None:
+        return None
+    bare = restart.policy == "never" and restart.useless is None
+    limits = {
+        "max": restart.limit,
+        "in": restart.period,
+        "backoff": restart.backoff,
+        "longest": restart.longest,
+        "with": restart.company or None,
+    }
+    return {"policy": restart.policy, **({} if bare else limits), "place": place(restart.span)}
 
 
 def _maybe(span: Span | None) -> dict[str, Any] | None:

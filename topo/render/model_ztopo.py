@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from topo.graph import Graph
-from topo.model import App, Component, Connect, Context, Device, Model, Option, Origin, Process, Socket, Target
+from topo.model import App, Component, Connect, Context, Device, Model, Option, Origin, Process, Restart, Socket, Target
 from topo.render import Style
 from topo.render._ztopo_names import NAME, ONE, Names, Spot, base, unlike
-from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_number, spell_text, spell_value
+from topo.spelling import Copies, Inexpressible, Point, fit, quoted, spell_duration, spell_number, spell_text, spell_value
 from topo.zeromq.options import is_secret
 from topo.zeromq.transports import for_connecting
 
@@ -151,6 +151,7 @@ class _Writer:
         first = devices.first
         if first.placement == "process":
             yield "run process"
+        yield from self._restart(devices.of(lambda d: d.restart))
         for number, side in enumerate(first.sockets):
             yield self._socket(side.name, devices.of(lambda d, n=number: d.sockets[n]))  # type: ignore[misc]  # mypy sees no default there
             if side.role == "in" and first.side("out") is None:
@@ -159,7 +160,7 @@ class _Writer:
     def _app(self, apps: Copies[App]) -> Iterator[str]:
         first, names = apps.first, self._names
         name, group = names.name(first), list(apps.all.values())
-        lines = [*self._run(apps), *self._context(apps.of(lambda a: a.context))]
+        lines = [*self._run(apps), *self._restart(apps.of(lambda a: a.restart)), *self._context(apps.of(lambda a: a.context))]
         sockets = self._within(
             apps, lambda a: [(names.socket(a, s), names.own_number(a, s), names.socket_key(a, s), s) for s in a.sockets]
         )
@@ -209,6 +210,19 @@ class _Writer:
         elif first.run is not None:
             command = self._tried(apps.of(lambda a: a.run or ""), lambda c: spell_text(c, bare=False), "")
             yield f"run {command}" + (f"  # ran in {quoted(first.folder)}" if self._several_folders else "")
+
+    def _restart(self, restarts: Copies[Restart | None]) -> Iterator[str]:
+        first = restarts.first
+        if first is None:
+            return
+        if first.policy == "never" and first.useless is None:
+            yield "restart never"
+            return
+        limit = self._tried(restarts.of(lambda r: r.limit if r else 0), spell_number, "")
+        period, backoff, longest = (spell_duration(each) for each in (first.period, first.backoff, first.longest))
+        waits = backoff if backoff == longest else f"{backoff}..{longest}"
+        company = f" with {first.company}" if first.company else ""
+        yield f"restart {first.policy} max {limit} in {period} backoff {waits}{company}"
 
     def _context(self, contexts: Copies[Context]) -> list[str]:
         lines = []

@@ -60,14 +60,13 @@ class Restarts:
 
 
 def companions(name: str, also: Literal["", "rest", "all"], names: Sequence[str]) -> tuple[str, ...]:
-    """Who ends and starts again with `name`, itself included, in the order of `names`, in which all of them are declared.
+    """Who ends and starts again with `name`, itself included; `names` are those of the topology, in the order of their declarations.
 
+    What stands in a module has no company outside of it: `all` of `pool.jobs` are those whose names begin with `pool.`.
     They start in this order and end in the opposite one.
     """
-    match also:
-        case "":
-            return (name,)
-        case "rest":
-            return tuple(names[names.index(name) :])
-        case "all":
-            return tuple(names)
+    if not also:
+        return (name,)
+    module = name[: name.rfind(".") + 1]
+    first = names.index(name) if also == "rest" else 0
+    return tuple(other for other in names[first:] if other.startswith(module))

@@ -251,6 +251,7 @@ class _Reading:
             items.append(tree.Run(run.span, None, _exact(run)))
         if inside is not None:
             items.append(tree.Run(inside.span, tree.Name(inside.span, "inside"), None))
+        items += _restart(json)
         for part in self._sorted(self._parts[thing.name]):
             items.append(self._device(part, part.base[len(thing.name) + 1 :]))
         items += self._sockets(thing)
@@ -270,6 +271,7 @@ class _Reading:
         items: list[tree.Item] = []
         if run is not None:
             items.append(tree.Run(run.span, _name(json, "run"), None))
+        items += _restart(json)
         for side in _list(json, "sockets"):
             items.append(tree.Side(side.span, _name(side, "name"), self._spec(side), self._options(side)))
         if same is not None:
@@ -360,6 +362,22 @@ def _context(json: Json) -> Iterator[tree.Context]:
         if isinstance(member.json.value, int)
     ]
     yield tree.Context(context.span, tree.Block(context.span, tuple(options)))
+
+
+def _restart(json: Json) -> Iterator[tree.Restart]:
+    found = _get(json, "restart")
+    if found is None:
+        return
+    company = _name(found, "with") if _get(found, "with") is not None else None
+    waits = (_number(found, "backoff", "duration"), _number(found, "longest", "duration"))
+    limits = (_number(found, "max", "int"), _number(found, "in", "duration"))
+    policy = _name(found, "policy")
+    yield tree.Restart(policy.span, policy, *limits, *waits, company)
+
+
+def _number(json: Json, key: str, kind: NumberKind) -> tree.Exact | None:
+    found = _get(json, key)
+    return tree.Exact(found.span, kind, found.value) if found is not None and isinstance(found.value, int) else None
 
 
 def _connect(json: Json) -> tree.Place:

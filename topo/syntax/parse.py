@@ -213,8 +213,9 @@ class Build(Transformer[Token, Any]):
 
     def reference(self, c: list[Any]) -> tree.Reference:
         parts = tuple(p for p in c if isinstance(p, tree.Part))
-        start = c[0].start_pos if c[0] is not None else parts[0].span.start
-        return tree.Reference(Span(self.source, start, parts[-1].span.end), c[0] is not None, parts)
+        own = isinstance(c[0], Token)
+        start = c[0].start_pos if own else parts[0].span.start
+        return tree.Reference(Span(self.source, start, parts[-1].span.end), own, parts)
 
     def several(self, c: list[Any]) -> tree.Value:
         values = tuple(v for v in c if not isinstance(v, Token))
@@ -264,7 +265,7 @@ class Build(Transformer[Token, Any]):
         return tree.Run(self.over(c), self.name(c[1]), None)
 
     def restart(self, c: list[Any]) -> tree.Restart:
-        return tree.Restart(self.over(c), c[1], c[3], c[5], c[7])
+        return tree.Restart(self.over(c), c[1], c[3], c[5], c[7], c[10], c[12])
 
     def on(self, c: list[Any]) -> tree.On:
         return tree.On(self.over(c), c[1])

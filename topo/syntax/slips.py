@@ -787,6 +787,62 @@ def command_not_quoted(trouble: Trouble) -> Diagnostic | None:
     return _say("ZT026", span if rest else trouble.span, "a command stands in quotes", fix=fix)
 
 
+@finding("ZT042", "a restart that is written in another way")
+def restart_otherwise(trouble: Trouble) -> Diagnostic | None:
+    """Behind `restart` stand the policy, and in this order what is left out otherwise: how many restarts there are at most and within
+    which time, what they wait for, and who starts again as well.
+
+    ```ztopo ZT042
+    app a: PULL bind tcp://*:5555 { run "python a.py"; restart on failure }
+    app b: PULL bind tcp://*:5556 { run "python b.py"; restart "always" }
+    app c: PULL bind tcp://*:5557 { run "python c.py"; restart always max 5 }
+    app d: PULL bind tcp://*:5558 { run "python d.py"; restart always max 5 per 60s }
+    app e: PULL bind tcp://*:5559 { run "python e.py"; restart always backoff 100ms-5s }
+    app f: PULL bind tcp://*:5560 { run "python f.py"; restart always backoff 100ms to 5s }
+    app g: PULL bind tcp://*:5561 { run "python g.py"; restart always backoff 100ms...5s }
+    app h: PULL bind tcp://*:5562 { run "python h.py"; restart always backoff 100ms..5s max 5 in 60s }
+    app i: PULL bind tcp://*:5563 { run "python i.py"; restart always with rest max 5 in 60s }
+    app j: PULL bind tcp://*:5564 { run "python j.py"; restart always, max 5 in 60s }
+    app k: PULL bind tcp://*:5565 { run "python k.py"; restart always { max 5 } }
+    app l: PULL bind tcp://*:5566 { run "python l.py"; restart always rest }
+    app m: PULL bind tcp://*:5567 { run "python m.py"; restart always 5 }
+    ```
+
+    ```ztopo
+    app work: PULL bind tcp://*:5555 { run "./work"; restart on-failure max 5 in 60s backoff 100ms..5s with rest }
+    ```
+    """
+    token, last = trouble.token, trouble.last
+    if trouble.head.type != "RESTART" or last is None or token.type == "EQUALS" or token.type == "COLON":
+        return None
+    notes = ("as in `restart on-failure max 5 in 60s backoff 100ms..5s with rest`",)
+    if token.type == "STRING" and last.type == "RESTART":
+        bare = str(token)[1:-1]
+        fix = _instead(trouble.span, bare, safe=True) if NAME.fullmatch(bare) else None
+        return _say("ZT042", trouble.span, "a policy has no quotes", fix=fix)
+    if last.type == "ON" and str(token) == "failure":
+        both = trouble.place(last).to(trouble.span)
+        return _say("ZT042", both, "`on failure` is one word", fix=_instead(both, "on-failure", safe=True))
+    if trouble.accepted == {"IN"}:
+        fix = _instead(trouble.span, "in") if trouble.is_word and trouble.next == "NUMBER" else None
+        return _say("ZT042", trouble.span if fix else trouble.gap(), "no time stands behind `max`", *notes, fix=fix)
+    if any(t.type == "BACKOFF" for t in trouble.before) and "DOT" in (token.type, *trouble.accepted):
+        return _range(trouble, notes)
+    return _say("ZT042", trouble.span, f"{_shown(token)} does not stand there", *notes) if token.type not in ENDS else None
+
+
+def _range(trouble: Trouble, notes: tuple[str, ...]) -> Diagnostic | None:
+    """Two waits with something else than two dots between them."""
+    rest = re.match(r"(?:\.+|-|to\b)?[ \t.]*(\d\w*)?", trouble.source.text[trouble.span.start :])
+    if rest is None or not rest[1]:
+        return None
+    gap = trouble.gap()
+    while gap.start and trouble.source.text[gap.start - 1] == ".":
+        gap = Span(gap.source, gap.start - 1, gap.end)
+    span = Span(gap.source, gap.start, trouble.span.start + rest.end())
+    return _say("ZT042", span, "between two waits stand two dots", *notes, fix=_instead(span, f"..{rest[1]}"))
+
+
 @finding("ZT027", "an endpoint without a transport")
 def no_transport(trouble: Trouble) -> Diagnostic | None:
     """An endpoint has a transport and `://`, as `tcp://127.0.0.1:5555`, `ipc://jobs` and `inproc://jobs`.
@@ -993,6 +1049,8 @@ def _missing(trouble: Trouble) -> str:
         return "a command in quotes"
     if trouble.last is not None and trouble.last.type == "ZTOPO":
         return "the version of the language"
+    if trouble.last is not None and trouble.last.type == "RESTART":
+        return "never, on-failure or always"
     if trouble.accepted == {"AS"}:
         return "`as NAME`"
     return next((what for kind, what in EXPECTED.items() if kind in trouble.accepted), "")

@@ -264,12 +264,14 @@ class Run(Node, frozen=True, gc=False):
 
 
 class Restart(Node, frozen=True, gc=False):
-    """`restart on-failure max 5 in 60s backoff 100ms..5s`."""
+    """`restart on-failure max 5 in 60s backoff 100ms..5s with rest`. `company` is what stands behind `with`."""
 
     policy: Name
     most: Value | None
     period: Value | None
     backoff: Value | None
+    longest: Value | None
+    company: Name | None
 
 
 class On(Node, frozen=True, gc=False):
