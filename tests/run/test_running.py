@@ -240,7 +240,7 @@ def test_a_failure_is_told_to_a_program_that_waits_for_a_message(
 
 
 def pid_of(running: Running) -> int:
-    return running._supervisor._pids["relay"]
+    return running._supervisor.sight.pids["relay"]
 
 
 def test_a_topology_that_was_stopped_makes_no_sockets(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:

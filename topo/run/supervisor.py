@@ -23,10 +23,9 @@ from typing import TypeVar
 
 import msgspec
 
-from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic
-from topo.plan import AppPlan, DevicePlan, Place, Plan, SocketPlan
-from topo.run import claims, mistakes
+from topo.plan import DevicePlan, Plan, SocketPlan
+from topo.run import claims
 from topo.run.apps import environment
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
 from topo.run.counters import Counters
@@ -64,7 +63,6 @@ from topo.run.events import (
 from topo.run.host import LocalHost
 from topo.run.listeners import Kept
 from topo.run.machine import (
-    ALIVE,
     Act,
     After,
     Announce,
@@ -84,9 +82,10 @@ from topo.run.machine import (
     StartHost,
     StopDevices,
 )
-from topo.run.mistakes import Places
-from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot, SocketSnapshot
-from topo.run.sockets import Context, connect_to
+from topo.run.reports import Reports
+from topo.run.sight import Sight
+from topo.run.snapshot import Snapshot
+from topo.run.sockets import Context
 from topo.source import Source
 
 __all__ = ["CommandError", "Outcome", "Supervisor"]
@@ -94,8 +93,6 @@ __all__ = ["CommandError", "Outcome", "Supervisor"]
 T = TypeVar("T")
 
 ENDED = (Life.ENDED, Life.PLANNED, None)
-CHANGING = (Bound, Ready, Failed, Stopped, Done, Started, Exited, Gone, PlanChanged)
-"""What changes what runs."""
 TOLD = (Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked)
 """The events that others want to hear of."""
 
@@ -134,7 +131,6 @@ class Supervisor:
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.diagnostics: list[Diagnostic] = []
         self._context = context
-        self.places = Places(sources)
         self._on_output = on_output
         self._make_starter = starter
         self._starter: Starter | None = None
@@ -142,34 +138,25 @@ class Supervisor:
         self._base = base
         local = frozenset({plan.hosted.name}) if plan.hosted and context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
+        self.sight = Sight(plan, self.machine)
+        self._reports = Reports(self.sight, sources)
         self.hosts: dict[str, Worker | LocalHost] = {}
-        self.started = time.time()
         self._kept = Kept()
-        self._counters: dict[str, Counters] = {}
-        self._pids: dict[str, int] = {}
-        self._threads: dict[str, int] = {}
-        self._since: dict[str, float] = {}
-        self._statuses: dict[str, int] = {}
-        self._serial = 0
         self._listeners: list[Callable[[Told], None]] = [tell]
         self._answers: dict[int, Future[Done]] = {}
         self._ordered: dict[int, str] = {}
         """To whom each command that is not answered yet was given."""
-        self._bound_as: dict[str, tuple[str, ...]] = {}
-        """Of each socket that was bound, the endpoints that its addresses were wanted as."""
         self._waits: list[tuple[Callable[[Machine], bool], Future[None]]] = []
+        self._loop = 0
+        """The thread that runs it."""
         self._over = threading.Event()
         self._timers: list[tuple[float, int, TimeOver]] = []
         self._numbers = count()
-        self._know(plan)
 
-    def _know(self, plan: Plan) -> None:
-        """Let this be the plan that is carried out."""
-        self.plan = plan
-        self._plans = {host.name: host for host in plan.hosts}
-        self._devices = {device.name: device for device in plan.devices}
-        self._sockets = {socket.id: socket for device in plan.devices for socket in device.sockets}
-        self._apps = {app.name: app for app in plan.apps}
+    @property
+    def plan(self) -> Plan:
+        """What is wanted at present."""
+        return self.machine.plan
 
     # From other threads
 
@@ -182,6 +169,8 @@ class Supervisor:
 
         RuntimeError at the end of the topology; TimeoutError if the loop does not answer in so many seconds.
         """
+        if threading.get_ident() == self._loop:  # a listener asks, which the loop waits for
+            return question(self)
         answer: Future[T] = Future()
 
         def act() -> None:
@@ -198,7 +187,7 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         """What runs, at this moment. Waits for the loop."""
-        return self.call(Supervisor._snapshot)
+        return self.call(lambda loop: loop.sight.snapshot())
 
     def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
         """Let a listener be told, in the thread of the loop, which it must not hold up. Returns what ends that."""
@@ -259,6 +248,7 @@ class Supervisor:
 
     def run(self) -> Outcome:
         """Run the topology, and return when nothing of it is left."""
+        self._loop = threading.get_ident()
         try:
             self._carry_out(self.machine.begin())
             while self.machine.phase != "ended":
@@ -278,7 +268,7 @@ class Supervisor:
             host.close()
         if self._starter is not None:
             self._starter.close()
-        for counters in self._counters.values():
+        for counters in self.sight.counters.values():
             counters.close()
         self._kept = Kept()
         self._over.set()
@@ -297,57 +287,6 @@ class Supervisor:
             self._waits.remove(wait)
             wait[1].set_result(None)
 
-    def _snapshot(self) -> Snapshot:
-        return Snapshot(
-            name=self.plan.name,
-            file="",
-            phase=self.machine.phase,
-            pid=os.getpid(),
-            started=self.started,
-            serial=self._serial,
-            devices=tuple(self._device_snapshot(d) for d in self.plan.devices),
-            apps=tuple(self._app_snapshot(a) for a in self.plan.apps),
-        )
-
-    def _device_snapshot(self, plan: DevicePlan) -> DeviceSnapshot:
-        name = plan.name
-        host = self.machine.host_of[name]
-        life = self.machine.devices[name]
-        runs = life in ALIVE
-        counters = self._counters.get(host)
-        return DeviceSnapshot(
-            name=name,
-            kind=plan.kind,
-            host=host,
-            life=life,
-            where=plan.place.where,
-            pid=self._pids.get(host) if runs else None,
-            thread=self._threads.get(name) if runs else None,
-            restarts=self.machine.restarts[name].total,
-            since=self._since.get(name) if runs else None,
-            sockets=tuple(self._socket_snapshot(s) for s in plan.sockets),
-            statistics=counters.read(name) if counters is not None else None,
-        )
-
-    def _socket_snapshot(self, plan: SocketPlan) -> SocketSnapshot:
-        addresses = self.machine.addresses
-        connected = tuple(connect_to(c, addresses) for c in plan.connects)
-        return SocketSnapshot(plan.id, plan.type, addresses.get(plan.id, ()), connected)
-
-    def _app_snapshot(self, plan: AppPlan) -> AppSnapshot:
-        name = plan.name
-        life = self.machine.apps[name]
-        return AppSnapshot(
-            name=name,
-            command=plan.command,
-            life=life,
-            where=plan.place.where,
-            pid=self._pids.get(name) if life in ALIVE else None,
-            restarts=self.machine.restarts[name].total,
-            since=self._since.get(name) if life in ALIVE else None,
-            status=None if life in ALIVE else self._statuses.get(name),
-        )
-
     # Events
 
     def _next(self) -> Event:
@@ -361,41 +300,25 @@ class Supervisor:
     def _hear(self, event: Event) -> None:
         """Take note of what the machine need not know, and pass on what others want to."""
         match event:
-            case Started(name, pid):
-                self._pids[name] = pid
-                self._since[name] = time.time()
-            case Bound(_, addresses):
-                for id in addresses:
-                    if id in self._sockets:
-                        self._bound_as[id] = tuple(b.endpoint for b in self._sockets[id].binds)
-            case Ready(device, thread):
-                self._threads[device] = thread
-                self._since[device] = time.time()
-            case Exited(name, status) if name in self._apps:
-                self._statuses[name] = status
             case Exited(name) if name in self.machine.hosts:
                 self._unanswered(name)
                 self._clear_up(name)
-            case Gone(name) if name in self._apps:
+            case Gone(name) if name in self.sight.apps:
                 self._clear_up_app(name)
             case Gone(name) if name in self.hosts:
                 self.hosts.pop(name).close()
             case Stopped(device) | Failed(device) if self.machine.phase != "running":
                 self._kept.give_up(device)
             case StarterLost():
-                for name in self._plans.keys() - self.machine.local:
+                for name in self.sight.plans.keys() - self.machine.local:
                     self._clear_up(name)
-                for name in self._apps:
+                for name in self.sight.apps:
                     self._clear_up_app(name)
-            case PlanChanged(plan, addresses):
-                self._know(plan)
-                self._bound_as |= {id: tuple(b.endpoint for b in self._sockets[id].binds) for id in addresses}
             case Wish(act):
                 act()
             case Done() | NotDone():
                 self._answered(event)
-        if isinstance(event, CHANGING):
-            self._serial += 1
+        self.sight.note(event)
         if isinstance(event, TOLD):
             self._tell(event)
 
@@ -430,7 +353,7 @@ class Supervisor:
 
     def _clear_up(self, host: str) -> None:
         """Remove the socket files that a process has left behind."""
-        for device in self._plans[host].devices if host in self._plans else ():
+        for device in self.sight.plans[host].devices if host in self.sight.plans else ():
             for socket in device.sockets:
                 declared = tuple(bind.endpoint for bind in socket.binds)
                 real = self.machine.addresses.get(socket.id, declared)  # it may have died before it could say
@@ -439,7 +362,7 @@ class Supervisor:
 
     def _clear_up_app(self, name: str) -> None:
         """Remove the socket files that an app has bound by what it was told, and that a signal has left there."""
-        for endpoint in self._apps[name].binds:
+        for endpoint in self.sight.apps[name].binds:
             claims.remove_dead(endpoint, wild=False)
 
     # Acts
@@ -465,7 +388,7 @@ class Supervisor:
             case ForgetDevice(name):
                 self._kept.give_up(name)
             case StartApp(name):
-                app = self._apps[name]
+                app = self.sight.apps[name]
                 with self._refusing(name):
                     self.starter.start_app(name, app.command, app.folder, environment(app, self.machine.addresses, self._base))
             case SendSignal(name, number):
@@ -481,7 +404,7 @@ class Supervisor:
             case SayBusy(names):
                 self._tell(Busy(names))
             case Report():
-                self._say(_as_said(self._diagnostic(act), act))
+                self._say(self._reports.of(act))
 
     @contextmanager
     def _refusing(self, name: str) -> Iterator[None]:
@@ -500,11 +423,11 @@ class Supervisor:
 
     def _start_host(self, name: str) -> Worker | LocalHost:
         """Start a process, whose devices begin later. It counts where it did in its last life."""
-        counters = self._counters.get(name)
+        counters = self.sight.counters.get(name)
         if counters is None:
-            counters = self._counters[name] = Counters()
+            counters = self.sight.counters[name] = Counters()
         if name not in self.machine.local:
-            return self.starter.start_worker(self._plans[name], counters)
+            return self.starter.start_worker(self.sight.plans[name], counters)
         assert self._context is not None
         host = LocalHost(name, self._context, counters, self.post)
         host.start()
@@ -512,14 +435,14 @@ class Supervisor:
 
     def _begin(self, host: str, names: tuple[str, ...]) -> None:
         """Start devices in a process, at the addresses that they had."""
-        plans = tuple(self._again(self._devices[name]) for name in names)
+        plans = tuple(self._again(self.sight.devices[name]) for name in names)
         kept = {} if host in self.machine.local else {o: h for plan in plans for o, h in self._kept.of(plan).items()}
         try:
             self.hosts[host].begin(plans, kept)
         except OSError as error:
             for name in names:
                 reason = error.strerror or str(error)
-                self.post(Failed(name, "run", self._devices[name].frontend.id, errno=error.errno or 0, reason=reason))
+                self.post(Failed(name, "run", self.sight.devices[name].frontend.id, errno=error.errno or 0, reason=reason))
 
     def _again(self, plan: DevicePlan) -> DevicePlan:
         """A device, to bind what it had when it lived before."""
@@ -527,91 +450,22 @@ class Supervisor:
         return msgspec.structs.replace(plan, **{side: self._bound_again(s) for side, s in sides.items() if s is not None})
 
     def _bound_again(self, socket: SocketPlan) -> SocketPlan:
-        had = dict(zip(self._bound_as.get(socket.id, ()), self.machine.addresses.get(socket.id, ()), strict=False))
+        had = dict(zip(self.sight.bound_as.get(socket.id, ()), self.machine.addresses.get(socket.id, ()), strict=False))
         binds = tuple(msgspec.structs.replace(b, address=had.get(b.endpoint, "")) for b in socket.binds)
         return msgspec.structs.replace(socket, binds=binds) if had else socket
 
     def _addresses_for(self, devices: tuple[str, ...]) -> Addresses:
         """Of the real addresses those that devices connect to."""
-        sockets = (s for name in devices for s in self._devices[name].sockets)
+        sockets = (s for name in devices for s in self.sight.devices[name].sockets)
         wanted = {c.origin.socket for s in sockets for c in s.connects if c.origin}
         return {id: self.machine.addresses[id] for id in wanted if id in self.machine.addresses}
-
-    # What went wrong
 
     def _say(self, diagnostic: Diagnostic) -> None:
         self.diagnostics.append(diagnostic)
         self._tell(Said(diagnostic))
-
-    def _diagnostic(self, report: Report) -> Diagnostic:
-        match report.event:
-            case Failed() as failed:
-                return self._failed(failed)
-            case Stopped(device) as stopped:
-                return mistakes.device_ended(self.places, stopped, self._devices[device], self._counts((device,)))
-            case Refused() as refused:
-                return self._refused(refused)
-            case Exited(name) as exited if name in self._apps:
-                return mistakes.app_failed(self.places, exited, self._pids.get(name, 0), self._apps[name])
-            case Exited(name) as exited:
-                lost = [self._devices[d] for d in report.names or self.machine.hosts[name]]
-                return mistakes.process_ended(self.places, exited, self._pids.get(name, 0), lost, self._counts(report.names))
-            case TimeOver() as late:
-                return self._late(late, report)
-        assert isinstance(report.event, StarterLost), f"nobody reports {report.event}"
-        return mistakes.starter_ended(report.names)
-
-    def _refused(self, refused: Refused) -> Diagnostic:
-        app = self._apps.get(refused.name)
-        place = app.place if app else self._plans[refused.name].devices[0].place
-        return mistakes.command_refused(self.places, refused, place, app)
-
-    def _failed(self, failed: Failed) -> Diagnostic:
-        if failed.step == "bind":
-            return mistakes.bind_failed(self.places, failed, self._sockets[failed.socket].binds[failed.index])
-        if failed.step in ("socket", "option", "connect"):
-            return mistakes.socket_refused(self.places, failed, self._sockets[failed.socket])
-        return mistakes.device_ended(self.places, failed, self._devices[failed.device], self._counts((failed.device,)))
-
-    def _counts(self, devices: Iterable[str]) -> dict[str, Statistics]:
-        """What devices have done in their last life."""
-        there = [(name, self._counters.get(self.machine.host_of[name])) for name in devices]
-        read = {name: counters.read(name) for name, counters in there if counters is not None}
-        return {name: seen for name, seen in read.items() if seen is not None}
-
-    def _late(self, late: TimeOver, report: Report) -> Diagnostic:
-        limits = self.machine.limits
-        if late.what in ("start", "late"):
-            names = ", ".join(f"`{n}`" for n in report.names[: mistakes.SHOWN])
-            return self._too_long(f"not ready within {limits.start:g} s: {names}", report.names, report)
-        if late.what == "stop":
-            return self._too_long(
-                f"{self._who(late)} did not end within {limits.stop:g} s and is killed", self._about(late), report
-            )
-        return self._too_long(f"{self._who(late)} did not end {limits.kill:g} s after it was killed", self._about(late), report)
-
-    def _about(self, late: TimeOver) -> tuple[str, ...]:
-        """The devices or the app that have a place in the file."""
-        return (late.name,) if late.name in self._apps else late.devices or tuple(d.name for d in self._plans[late.name].devices)
-
-    def _who(self, late: TimeOver) -> str:
-        pid = self._pids.get(late.name, 0)
-        return f"`{late.name}`" + (f" (process {pid})" if pid else "")
-
-    def _too_long(self, message: str, names: tuple[str, ...], report: Report) -> Diagnostic:
-        places = [self._place(name) for name in names[: mistakes.SHOWN]]
-        return mistakes.took_too_long(self.places, message, places, warning=report.warning)
-
-    def _place(self, name: str) -> Place:
-        return self._apps[name].place if name in self._apps else self._devices[name].place
 
 
 def _fail(answer: Future[T], error: Exception) -> None:
     """Let whoever waits for an answer, if anybody still does, get an error."""
     with suppress(InvalidStateError):
         answer.set_exception(error)
-
-
-def _as_said(diagnostic: Diagnostic, report: Report) -> Diagnostic:
-    """What does not end the topology is a warning."""
-    return msgspec.structs.replace(diagnostic, severity="warning") if report.warning else diagnostic
