@@ -1,19 +1,23 @@
 """What was seen: two looks at a running topology, and what happened between them.
 
-`rates` is pure. Counters that have begun anew, as those of a device that was started again, are counted from zero, so that no
+`look` asks the kernel for what a snapshot does not have; `rates` is pure. Counters that have begun anew, as those of a device that was started again, are counted from zero, so that no
 rate is ever negative. What is not known is None.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from topo.devcore import SideCounts, Statistics, Traffic
 from topo.run.events import Phase
+from topo.run.peers import count_peers
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot, SocketSnapshot
-from topo.run.usage import Task, Usage
+from topo.run.usage import Task, Usage, usages
 
 __all__ = [
     "AppRates",
@@ -24,6 +28,9 @@ __all__ = [
     "Rates",
     "Sample",
     "SideRates",
+    "look",
+    "named",
+    "only",
     "rates",
     "sides",
     "tasks",
@@ -142,11 +149,37 @@ class Rates(msgspec.Struct, frozen=True):
 
 
 NOTHING = Traffic()
+REPLICA = re.compile(r"\[[^]]*\]")
+
+T = TypeVar("T", DeviceRates, HostRates, AppRates)
+
+
+def look(snapshot: Snapshot, at: float) -> Sample:
+    """Look at what runs: `at` is the moment of the snapshot, on a clock that never jumps."""
+    return Sample(snapshot, at, usages(tasks(snapshot)), count_peers(snapshot.devices))
 
 
 def rates(before: Sample, after: Sample) -> Rates:
     """What happened between two looks."""
     return Between(before, after).rates()
+
+
+def only(rates: Rates, *globs: str) -> Rates:
+    """Of what runs, the devices, processes and apps that one of these names; see `named`. Without any, all."""
+    wanted = [glob for glob in globs if glob]
+    if not wanted:
+        return rates
+
+    def kept(things: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(thing for thing in things if any(named(glob, thing.name) for glob in wanted))
+
+    return replace(rates, devices=kept(rates.devices), hosts=kept(rates.hosts), apps=kept(rates.apps))
+
+
+def named(glob: str, name: str) -> bool:
+    """Whether a glob names this: `*` is any text and `?` any character; without a replica's brackets it is each of them."""
+    pattern = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in glob)
+    return re.fullmatch(pattern, name) is not None or re.fullmatch(pattern, REPLICA.sub("", name)) is not None
 
 
 def tasks(snapshot: Snapshot) -> Iterator[Task]:
