@@ -403,7 +403,7 @@ class Device:
             socket: Socket = self._context.socket(type)
         self._sockets.append(socket)
         if zmq.LINGER not in self._context.sockopts:
-            socket.linger = LINGER
+            socket.linger = LINGER  # before it binds: libzmq lets peers go by what LINGER was then
         return socket
 
     def _set_options(self, side: str, socket: Socket) -> None:

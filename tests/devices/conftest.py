@@ -31,6 +31,7 @@ def socket(context: zmq.Context[Socket]) -> Iterator[Callable[..., Socket]]:
     def make(type: int, *addresses: str, **options: Any) -> Socket:
         socket = context.socket(type)
         made.append(socket)
+        socket.linger = 0  # before it binds: see test_documentation
         socket.rcvtimeo = socket.sndtimeo = int(PATIENCE * 1000)
         for name, value in options.items():
             setattr(socket, name, value)
@@ -40,7 +41,7 @@ def socket(context: zmq.Context[Socket]) -> Iterator[Callable[..., Socket]]:
 
     yield make
     for socket in made:
-        socket.close(linger=0)
+        socket.close()
 
 
 @pytest.fixture

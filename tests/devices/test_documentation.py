@@ -1,6 +1,9 @@
 """What pyzmq's documentation shows, done as printed there (for Python 2: text wherever bytes are meant), and as today.
 
-Each program runs in a process of its own, without a main guard; the tests only change the ports, and look on.
+Each program runs in a process of its own, without a main guard; the tests only change the ports, and look on. Where a program
+ends its context, LINGER is set before the sockets bind. libzmq 4.3.5 gives what listens for a socket a copy of its options, and a
+peer that goes is let go by the copy's LINGER: one that goes while its socket is being closed keeps `zmq_ctx_term` waiting for ever,
+if messages for it wait and LINGER was -1 at the time of the bind, whatever it has become since. It takes libzmq alone.
 """
 
 from __future__ import annotations
@@ -41,54 +44,70 @@ sys.stdin.readline()
 # A monitored queue in the main thread, with a server, a client and a monitor around it
 AROUND = """
 import sys
+from contextlib import suppress
 import zmq
 {imports}
 
-def serve(address):
-    socket = zmq.Context().socket(zmq.REP)
+def peer(kind, address):
+    socket = zmq.Context.instance().socket(kind)
+    socket.linger = 0
     socket.connect(address)
-    while True:
-        socket.send(b"answer to " + socket.recv())
+    return socket
+
+def serve(address):
+    with suppress(zmq.ContextTerminated), peer(zmq.REP, address) as socket:
+        while True:
+            socket.send(b"answer to " + socket.recv())
 
 def ask(address):
-    socket = zmq.Context().socket(zmq.REQ)
-    socket.connect(address)
-    for number in range(1000000):
-        socket.send(b"question %d" % number)
-        answer = socket.recv()
-        if number == 0:
-            print("client:", answer.decode(), flush=True)
+    with suppress(zmq.ContextTerminated), peer(zmq.REQ, address) as socket:
+        for number in range(1000000):
+            socket.send(b"question %d" % number)
+            answer = socket.recv()
+            if number == 0:
+                print("client:", answer.decode(), flush=True)
 
 def listen(address):
-    socket = zmq.Context().socket(zmq.SUB)
-    socket.connect(address)
-    socket.setsockopt_string(zmq.SUBSCRIBE, "")
-    heard = set()
-    while len(heard) < 2:
-        prefix, *rest = socket.recv_multipart()
-        if prefix not in heard:
-            heard.add(prefix)
-            print("monitor:", prefix.decode(), rest[-1].decode().rstrip("0123456789"), flush=True)
+    with suppress(zmq.ContextTerminated), peer(zmq.SUB, address) as socket:
+        socket.setsockopt_string(zmq.SUBSCRIBE, "")
+        heard = set()
+        while len(heard) < 2:
+            prefix, *rest = socket.recv_multipart()
+            if prefix not in heard:
+                heard.add(prefix)
+                print("monitor:", prefix.decode(), rest[-1].decode().rstrip("0123456789"), flush=True)
 
 {start_peers}
 """
 
 THREADS = """
-for work, port in ((serve, {back}), (ask, {front}), (listen, {mon})):
-    Thread(target=work, args=(f"tcp://127.0.0.1:{{port}}",), daemon=True).start()
+peers = [
+    Thread(target=work, args=(f"tcp://127.0.0.1:{{port}}",))
+    for work, port in ((serve, {back}), (ask, {front}), (listen, {mon}))
+]
+for one in peers:
+    one.start()
+
+def end_peers():
+    zmq.Context.instance().term()  # it waits until each has closed its socket
 """
 PROCESSES = """
 from multiprocessing import get_context
 peers = [
-    get_context("fork").Process(target=work, args=(f"tcp://127.0.0.1:{{port}}",), daemon=True)
+    get_context("fork").Process(target=work, args=(f"tcp://127.0.0.1:{{port}}",))
     for work, port in ((serve, {back}), (ask, {front}), (listen, {mon}))
 ]
-for peer in peers:
-    peer.start()
+for one in peers:
+    one.start()
+
+def end_peers():
+    for one in peers:
+        one.terminate()
 """
 
 FUNCTION = """
 context = zmq.Context()
+context.linger = 0
 ins = context.socket(zmq.ROUTER)
 outs = context.socket(zmq.DEALER)
 mons = context.socket(zmq.PUB)
@@ -97,8 +116,12 @@ outs.bind("tcp://127.0.0.1:{back}")
 mons.bind("tcp://127.0.0.1:{mon}")
 try:
     monitored_queue(ins, outs, mons, in_prefix={mark}'in', out_prefix={mark}'out')
-except KeyboardInterrupt:  # that libzmq ends a context while peers still talk to it is no matter of the loop
+except KeyboardInterrupt:
     print("interrupted", flush=True)
+    for socket in (ins, outs, mons):
+        socket.close()
+    context.term()
+    end_peers()
 """
 DEVICE = """
 queue = MonitoredQueue(zmq.ROUTER, zmq.DEALER, zmq.PUB, {mark}'in', {mark}'out')
@@ -111,6 +134,7 @@ try:
     queue.start()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
+    end_peers()
 """
 BACKGROUND = """
 queue = ProcessMonitoredQueue(zmq.ROUTER, zmq.DEALER, zmq.PUB, {mark}'in', {mark}'out')
@@ -123,6 +147,7 @@ try:
 except KeyboardInterrupt:
     queue.stop()
     print("interrupted", flush=True)
+    end_peers()
 """
 
 

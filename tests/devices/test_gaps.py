@@ -532,6 +532,29 @@ def test_linger_is_what_it_was_set_to(started: Started) -> None:
     default.term()
 
 
+def test_linger_is_set_before_a_socket_binds(started: Started) -> None:
+    """Set later, it does not bound the end of a context whose peers go: see test_documentation."""
+    lingers: list[int] = []
+
+    class Noted(zmq.Socket[bytes]):
+        def bind(self, addr: str) -> Any:
+            lingers.append(self.linger)
+            return super().bind(addr)
+
+    class Noting(zmq.Context[Noted]):
+        _socket_class = Noted
+
+    device = devices.ThreadMonitoredQueue(zmq.PULL, zmq.PUSH)
+    device.context_factory = Noting
+    device.setsockopt_in(zmq.LINGER, 55)
+    for bind in (device.bind_in, device.bind_out, device.bind_mon):
+        bind(LOCAL)
+    started(device)
+    assert lingers == [55, devices.LINGER, devices.LINGER]
+    device.stop()
+    device._context.term()
+
+
 # join() before start()
 
 
