@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -23,6 +24,7 @@ from tests.devices import work
 from tests.devices.conftest import LOCAL, Socket
 from tests.processes import PATIENCE, Lines
 from topo import devices
+from topo.devcore.starter import default_starter
 
 Make = Callable[..., Socket]
 Started = Callable[[Any], Any]
@@ -769,6 +771,45 @@ def test_starts_and_stops_leave_no_descriptor_and_no_thread(where: str, times: i
     (files, threads), (files_then, threads_then) = counts[0], counts[-1]
     assert threads_then == threads
     assert files_then < files + times  # libzmq closes the last connections in its own time
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+@pytest.mark.parametrize("end", ["stopped", "killed", "refused"])
+def test_a_process_device_leaves_nothing_behind(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor, thread, mapping or process from one start to the next, however it ended, and no file once it was stopped."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    holder, taken = taken_port()
+    device = streamer("Process", ins="ipc://*", outs=taken if end == "refused" else LOCAL)
+    holdings = []
+    with holder:
+        for _ in range(10):  # the first makes the starter
+            if end == "refused":
+                with pytest.raises(devices.DeviceError):
+                    device.start()
+            else:
+                device.start()
+            if end == "killed":
+                os.kill(device.launcher.pid, signal.SIGKILL)
+                with pytest.raises(ChildProcessError):
+                    device.join(PATIENCE)
+            device.stop()
+            assert device.done
+            holdings.append(holding())
+    assert holdings == holdings[:1] * 10
+    assert holdings[0][-1] == []
+    assert end == "killed" or list(tmp_path.iterdir()) == []
+
+
+def holding() -> tuple[int, list[str], int, list[str]]:
+    """How many descriptors this process has, what threads, how many statistics are mapped, and whom its starter has as children."""
+    gc.collect()  # errors that were raised hold what raised them
+    starter = default_starter().pid
+    return (
+        len(os.listdir("/proc/self/fd")),
+        sorted(thread.name for thread in threading.enumerate()),
+        Path("/proc/self/maps").read_text().count("ztopo statistics"),
+        Path(f"/proc/{starter}/task/{starter}/children").read_text().split(),
+    )
 
 
 # context_factory=lambda: PicklingError under spawn and forkserver
