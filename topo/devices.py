@@ -110,7 +110,11 @@ def monitored_queue(
 ) -> int:
     """Pass messages between two sockets, and each to `mon_socket` as well, after a part that says where it came from.
 
-    Between two ROUTERs the first two parts are exchanged. It ends by an exception: ContextTerminated when the context ends.
+    Between two ROUTERs the first two parts are exchanged. It ends by an exception: ContextTerminated when the context ends,
+    ProxyError when a socket fails, and in the main thread KeyboardInterrupt.
+
+    A program that ends the context afterwards sets LINGER before the sockets bind: peers that go just then libzmq 4.3.5 lets go by
+    what LINGER was at the bind, and with the default the end of the context may wait for them for ever.
     """
     prefixes = (_prefix(in_prefix), _prefix(out_prefix))
     swap = _type(in_socket) == _type(out_socket) == zmq.ROUTER
@@ -230,7 +234,7 @@ class Device:
     # What it is to do
 
     def bind_in(self, addr: str | bytes) -> None:
-        """Let the in socket bind this address."""
+        """Let the in socket bind this address. What goes wrong with it, as with all that is said here, `start` raises."""
         self._in_binds.append(addr)
 
     def bind_in_to_random_port(
@@ -239,7 +243,12 @@ class Device:
         """Let the in socket bind a free port at this address, such as `tcp://127.0.0.1`, and return the port.
 
         Over tcp the port is this device's from now on: peers may connect already, and after a stop as well, and are served when
-        the device runs. If it is to listen to IPv6 too (`tcp://*` with the option IPV6), the option is set before.
+        the device runs. If it is to listen to IPv6 too (`tcp://*` with the option IPV6), the option is set before. Of ports from
+        `min_port` to `max_port`, which is not one of them, at most `max_tries` are tried, in any order; if they are not limited,
+        the system chooses. Raises ZMQBindError if none of them is free, and ZMQError if the address is not one of this host.
+
+        Elsewhere (over ipc, or where the host is the name of an interface) the port is bound and given up again, and may be taken
+        by others until the device starts.
         """
         return self._bind_to_random_port("in", addr, min_port, max_port, max_tries)
 
@@ -248,7 +257,7 @@ class Device:
         self._in_connects.append(addr)
 
     def setsockopt_in(self, opt: int, value: Any) -> None:
-        """Set an option of the in socket; text is fine where libzmq takes bytes."""
+        """Set an option of the in socket, in libzmq's unit, before it binds; text is fine where libzmq takes bytes."""
         self._in_sockopts.append((opt, value))
 
     def bind_out(self, addr: str | bytes) -> None:
@@ -273,7 +282,7 @@ class Device:
 
     @property
     def bound_in(self) -> tuple[str, ...]:
-        """The real addresses of the in socket, in the order of its binds, as far as it has bound."""
+        """The real addresses of the in socket, in the order of its binds, as far as it has bound: empty before `start`."""
         return self._bound("in")
 
     @property
@@ -283,7 +292,7 @@ class Device:
 
     @property
     def done(self) -> bool:
-        """Whether it has run and ended."""
+        """Whether it has run and ended. A start that failed is an end."""
         return self._life.stage == "ended"
 
     @done.setter
@@ -293,11 +302,16 @@ class Device:
 
     @property
     def error(self) -> BaseException | None:
-        """What ended it, if that was an error."""
+        """What ended it, if that was an error: the same that `start`, `join` or `stop` raises, whichever is called first, once."""
         return self._life.error
 
     def statistics(self) -> Statistics:
-        """What it has done so far, by its own counters, which outlast it."""
+        """What it has done since its last start, by its own counters, at one moment between two bursts.
+
+        They outlast it, and its process, even if that was killed. Any thread may ask at any rate: it neither waits for the loop
+        nor slows it. All is zero, and the state "stopped", before the first start and where a `run_device` of one's own calls
+        none of this module's functions.
+        """
         try:
             return read_statistics(self._life.memory)
         except ValueError:  # its core has not begun to count
@@ -306,18 +320,26 @@ class Device:
     # Steering
 
     def pause(self) -> None:
-        """Pass nothing on until `resume`. Before `start` it means that the device is paused when it begins."""
+        """Pass nothing on until `resume`. Before `start` it means that the device is paused when it begins.
+
+        It does not wait until the device has heard of it (then the state in its `statistics` is "paused"): a burst that is under
+        way is finished. What arrives meanwhile waits in libzmq's queues, and no time is spent on it; monitor and control are
+        attended to. After the end it has no effect.
+
+        This, `resume`, `drain` and `stop` may be called in any thread. A process of its own is not steered by a fork of the
+        application that has started it: there they raise RuntimeError.
+        """
         self._wish("pause")
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Go on after `pause`, with what has waited. It does not wait for that; else it is like `pause`."""
         self._wish("resume")
 
     def drain(self, *, quiet: float | None = None, received: tuple[int, int] | None = None) -> None:
         """Its sources have stopped: let it pass on what still comes, and then end.
 
         That is when nothing has come for `quiet` seconds, or when its in and out sockets have received so many messages since the
-        beginning.
+        start, whichever is first. It does not wait for that, as `join` does. Raises ValueError if neither is said.
         """
         if quiet is None and received is None:
             raise ValueError("draining ends after a quiet time or when given counts have come in: say which")
@@ -326,7 +348,10 @@ class Device:
     def stop(self, timeout: float = PATIENCE) -> None:
         """Let it end between two messages, and wait for that; raise what ended it if that was something else.
 
-        A `run_device` that calls none of this module's functions cannot be ended so: then it is TimeoutError.
+        It waits for at most `timeout` seconds, and then raises TimeoutError: a `run_device` that calls none of this module's
+        functions cannot be ended so. When it returns, its sockets are closed; what they still hold libzmq goes on sending as long
+        as LINGER says. In the thread that the device runs in nothing is waited for. Before `start` and after the end it has no
+        effect and raises nothing.
         """
         if self._life.stage in ("new", "ended"):
             return
@@ -337,12 +362,18 @@ class Device:
                 raise TimeoutError(f"{type(self).__name__} has not ended within {timeout} s: end its context")
 
     def start(self, wait: bool | float | None = None) -> None:
-        """Run it here, until it has ended."""
+        """Run it here, and return when it has ended; `wait` is of no use here. Raises what ends it, KeyboardInterrupt among them.
+
+        An end of its context, or of its sockets, is no error. Raises RuntimeError if it runs already.
+        """
         self._renew()
         self.run()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end."""
+        """Wait for its end in another thread, for at most `timeout` seconds; without, as long as it takes.
+
+        `done` says whether it has come. It raises nothing: what ends a device is raised where it runs.
+        """
         self._life.has_come_to(("ended",), timeout)
 
     # Where it runs
@@ -553,6 +584,9 @@ class BackgroundDevice(Device):
         A device whose `run_device` is its own is waited for only until that begins: what goes wrong in it is raised by `join`,
         unless `wait` is true, which means: until a function of this module is called, or the end. With a number TimeoutError is
         raised after so many seconds, and the device goes on. With False nothing is waited for.
+
+        Raises DeviceError if a socket refused to be made, set, bound or connected, RuntimeError if it runs already, and of a
+        process of its own PicklingError if something of it cannot cross.
         """
         begun = () if self._is_ours() or wait is not None else ("begun",)
         self._renew()
@@ -562,7 +596,12 @@ class BackgroundDevice(Device):
             self._wait_started((*begun, "ready", "ended"), wait)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, and raise what ended it, unless `start` has done so."""
+        """Wait for its end, for at most `timeout` seconds, and raise what ended it, unless that has been raised before.
+
+        `done` says whether it has come. Raises DeviceError if a socket refused, ChildProcessError if its process ended without a
+        word or by a signal that nobody here has sent, or what a `run_device` of one's own has raised; and RuntimeError if it was
+        never started.
+        """
         if self.launcher is None:
             raise RuntimeError(f"{type(self).__name__} has not been started")
         self.launcher.join(timeout=timeout)
@@ -623,7 +662,9 @@ class ProcessDevice(BackgroundDevice):
     def stop(self, timeout: float = PATIENCE) -> None:
         """Let it end between two messages, and wait for that; raise what ended it if that was something else.
 
-        A `run_device` that calls none of this module's functions cannot be ended so: then its process gets SIGTERM, and SIGKILL.
+        It waits for at most `timeout` seconds for the end of the process, which takes as long as LINGER says to send what its
+        sockets still hold; then the process gets SIGTERM, and a second later SIGKILL, as does one whose `run_device` calls none
+        of this module's functions. Before `start` and after the end it has no effect and raises nothing.
         """
         if self._life.stage in ("new", "ended"):
             return
