@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from topo.graph import Graph, Link
+from topo.graph import Graph, Link, flows
 from topo.model import App, Company, Component, Connect, Device, Policy, Restart, Socket, Target
 from topo.source import Source, Span
 from topo.zeromq.options import OPTIONS
@@ -24,6 +24,7 @@ __all__ = [
     "BindPlan",
     "ConnectPlan",
     "DevicePlan",
+    "LinkPlan",
     "OptionPlan",
     "Origin",
     "Place",
@@ -161,6 +162,19 @@ class AppPlan(msgspec.Struct, frozen=True):
     binds: tuple[str, ...] = ()
     """What the app is to bind."""
     restart: RestartPlan = RestartPlan("never")
+    sockets: tuple[SocketPlan, ...] = ()
+    """Its sockets as they are declared, for `topo.socket`."""
+
+
+class LinkPlan(msgspec.Struct, frozen=True):
+    """Over a link messages go from one socket to another, both by id; over one that goes both ways that is two of these.
+
+    It is `counted` if a message that was sent is received, and by one receiver: not so where it goes to all who listen.
+    """
+
+    sender: str
+    receiver: str
+    counted: bool = True
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -169,7 +183,8 @@ class Plan(msgspec.Struct, frozen=True):
     `hosted` are the thread devices: a process of their own under the command line, threads of the application under the
     Python API. `sockets` are those of apps that are `run inside`. `stages` is the order in which devices and apps are
     stopped: those from which messages come first, whoever stands beside each other at once. `order` is that of the declarations,
-    which counts for who is restarted with whom.
+    which counts for who is restarted with whom. `links` are the ways of messages from socket to socket, at one end of which at
+    least is something that ztopo starts.
     """
 
     name: str
@@ -179,6 +194,7 @@ class Plan(msgspec.Struct, frozen=True):
     sockets: tuple[SocketPlan, ...]
     stages: tuple[tuple[str, ...], ...]
     order: tuple[str, ...] = ()
+    links: tuple[LinkPlan, ...] = ()
 
     @property
     def hosts(self) -> tuple[ProcessPlan, ...]:
@@ -203,8 +219,21 @@ def make(graph: Graph) -> Plan:
         apps=tuple(_app(graph, a) for a in apps if a.started),
         sockets=tuple(_socket(graph, s, ()) for a in apps if a.inside for s in a.sockets),
         stages=tuple(_stages(graph)),
-        order=tuple(c.name for c in graph.model.components if (c.ours if isinstance(c, Device) else c.started)),
+        order=tuple(c.name for c in graph.model.components if _starts(c)),
+        links=tuple(_links(graph)),
     )
+
+
+def _starts(component: Component) -> bool:
+    """Whether ztopo starts it."""
+    return component.ours if isinstance(component, Device) else component.started
+
+
+def _links(graph: Graph) -> Iterator[LinkPlan]:
+    for link in graph.links:
+        if link.talks and (_starts(graph.component(link.a)) or _starts(graph.component(link.b))):
+            counted = not any(s.role == "monitor" or SOCKETS[s.type].copies for s in (link.a, link.b))
+            yield from (LinkPlan(sender, receiver, counted) for sender, receiver in flows(link))
 
 
 def _processes(graph: Graph) -> Iterator[ProcessPlan]:
@@ -332,6 +361,7 @@ def _app(graph: Graph, app: App) -> AppPlan:
         environment={variable: tuple(_addresses(graph, socket)) for variable, socket in graph.variables(app)},
         place=_place(app.run_span),
         binds=tuple(bind.endpoint.text for _, socket in graph.variables(app) for bind in socket.binds),
+        sockets=tuple(_socket(graph, socket, ()) for socket in app.sockets),
         restart=_restart(app.restart, "never"),
     )
 
@@ -361,7 +391,7 @@ def _stages(graph: Graph) -> Iterator[tuple[str, ...]]:
                 rank[other] = max(rank[other], rank[name] + 1)
     stages: dict[int, list[str]] = {}
     for component in graph.model.components:
-        if component.ours if isinstance(component, Device) else component.started:
+        if _starts(component):
             stages.setdefault(rank[component.name], []).append(component.name)
     for number in sorted(stages):
         yield tuple(stages[number])

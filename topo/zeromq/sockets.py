@@ -35,6 +35,8 @@ class SocketType(msgspec.Struct, frozen=True):
     """The first part of a message that it sends says to whom."""
     exclusive: bool = False
     """It has one peer at a time."""
+    copies: bool = False
+    """What it sends goes to all who want it, what it receives has gone to others as well."""
     draft: bool = False
     """Only in a draft build of libzmq: in any other the first handshake aborts the process."""
 
@@ -48,30 +50,31 @@ def _type(
     turns: bool = False,
     routed: bool = False,
     exclusive: bool = False,
+    copies: bool = False,
     draft: bool = False,
 ) -> SocketType:
-    return SocketType(name, frozenset(peers.split()), way != "out", way != "in", mute, turns, routed, exclusive, draft)
+    return SocketType(name, frozenset(peers.split()), way != "out", way != "in", mute, turns, routed, exclusive, copies, draft)
 
 
 SOCKETS: dict[str, SocketType] = {
     t.name: t
     for t in (
         _type("PAIR", "PAIR", "both", "block", exclusive=True),
-        _type("PUB", "SUB XSUB", "out", "drop"),
-        _type("SUB", "PUB XPUB", "in"),
+        _type("PUB", "SUB XSUB", "out", "drop", copies=True),
+        _type("SUB", "PUB XPUB", "in", copies=True),
         _type("REQ", "REP ROUTER", "both", "block", turns=True),
         _type("REP", "REQ DEALER", "both", "drop", turns=True),
         _type("DEALER", "REP DEALER ROUTER", "both", "block"),
         _type("ROUTER", "REQ DEALER ROUTER", "both", "drop", routed=True),
         _type("PULL", "PUSH", "in"),
         _type("PUSH", "PULL", "out", "block"),
-        _type("XPUB", "SUB XSUB", "out", "drop"),
-        _type("XSUB", "PUB XPUB", "in"),
+        _type("XPUB", "SUB XSUB", "out", "drop", copies=True),
+        _type("XSUB", "PUB XPUB", "in", copies=True),
         _type("STREAM", "", "both", "refuse", routed=True),
         _type("SERVER", "CLIENT", "both", "refuse", routed=True, draft=True),
         _type("CLIENT", "SERVER", "both", "block", draft=True),
-        _type("RADIO", "DISH", "out", "drop", draft=True),
-        _type("DISH", "RADIO", "in", draft=True),
+        _type("RADIO", "DISH", "out", "drop", copies=True, draft=True),
+        _type("DISH", "RADIO", "in", copies=True, draft=True),
         _type("GATHER", "SCATTER", "in", draft=True),
         _type("SCATTER", "GATHER", "out", "block", draft=True),
         _type("DGRAM", "DGRAM", "both", "drop", draft=True),
