@@ -434,6 +434,18 @@ def test_all_end_and_start_again_with_one_that_fails() -> None:
     assert StopDevices("c", ("c",)) in acts
 
 
+def test_who_comes_after_whom_is_a_matter_of_the_declarations() -> None:
+    history = History(msgspec.structs.replace(with_companions("rest"), order=("c", "source", "b", "sink", "a")))
+    history.running()
+    acts = history.hear(Failed("b", "run", "b.in", errno=5))
+    assert [a for a in acts if isinstance(a, SendSignal | StopDevices)] == [
+        SendSignal("sink", signal.SIGTERM),
+        StopDevices(HOST, ("a",)),
+    ]
+    history.hear(TimeOver("restart", "b"), Exited("sink", 0), Gone("sink"))
+    assert history.hear(Stopped("a", "terminated")) == [StartApp("sink"), StartDevices(HOST, ("b", "a"))]
+
+
 def test_a_stop_forgets_all_restarts() -> None:
     history = History(RESTARTED)
     history.running()

@@ -302,6 +302,8 @@ class Machine:
         self.addresses: Addresses = {}
         self.hosts: dict[str, tuple[str, ...]] = {}
         self.host_of: dict[str, str] = {}
+        self.order: list[str] = []
+        """Every device and app, in the order of the declarations; those that the plan's order lacks come last."""
         self.devices: dict[str, Life] = {}
         self.apps: dict[str, Life] = {}
         self.processes: dict[str, Life] = {}
@@ -405,6 +407,8 @@ class Machine:
         self.plan = plan
         self.hosts = {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
         self.host_of = {device: host for host, devices in self.hosts.items() for device in devices}
+        place = {name: number for number, name in enumerate(plan.order)}
+        self.order = sorted((*self.host_of, *(a.name for a in plan.apps)), key=lambda name: place.get(name, len(place)))
         policies = {d.name: d.restart for d in plan.devices} | {a.name: a.restart for a in plan.apps}
         for lives, names in ((self.devices, self.host_of), (self.apps, [a.name for a in plan.apps])):
             for gone in lives.keys() - names:
@@ -573,7 +577,7 @@ class Machine:
 
     def _gather(self, name: str) -> None:
         """Let those end who start again together with this one."""
-        company = companions(name, self.restarts[name].plan.also, [*self.host_of, *self.apps])
+        company = companions(name, self.restarts[name].plan.also, self.order)
         others = [n for n in company if n != name and self._lives_of(n)[n] in (*ALIVE, Life.LEAVING, Life.WAITING)]
         if others:
             self.companies.append((name, *others))
@@ -588,7 +592,8 @@ class Machine:
                 self.companies.remove(company)
                 self.due.update(n for n in there if self._lives_of(n)[n] == Life.WAITING)
         held = {name for company in self.companies for name in company}
-        self._start([name for name in (*self.host_of, *self.apps) if name in self.due - held])
+        due = self.due - held
+        self._start([name for name in self.order if name in due])
 
     def _start(self, names: Iterable[str]) -> None:
         """Start devices and apps that do not run. Whose process is just ending, it is started once that has."""
