@@ -380,7 +380,7 @@ def test_the_second_restart_waits_and_too_many_are_a_failure() -> None:
     for attempt, delay in ((1, 0.0), (2, 1.0)):
         assert SayRestart("a", attempt, delay) in history.hear(FAILED)
         history.hear(TimeOver("restart", "a"), Bound("a", {}), Ready("a"))
-    assert history.hear(FAILED)[:2] == [Report(FAILED), Announce("stopping")]
+    assert history.hear(FAILED)[:2] == [Report(FAILED, spent=("a",)), Announce("stopping")]
     assert history.machine.code == 1
 
 

@@ -242,6 +242,8 @@ class Report(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     """Who it is about, where the event does not say."""
     warning: bool = False
+    spent: tuple[str, ...] = ()
+    """Those of them that were started again as often as they may be."""
 
 
 class SayRestart(msgspec.Struct, frozen=True):
@@ -554,7 +556,8 @@ class Machine:
         now = self.clock()
         delays = {name: self._delay(name, now, well=well) for name in names}
         if not names or None in delays.values():
-            self._fail(event, self._about(event, names))
+            spent = tuple(n for n, d in delays.items() if d is None and n in self.tried and self.restarts[n].asked_for(well=well))
+            self._fail(event, self._about(event, names), spent)
             return
         if not well:
             self.acts.append(Report(event, self._about(event, names), warning=True))
@@ -657,9 +660,9 @@ class Machine:
         self.acts.append(Announce(after))
         return True
 
-    def _fail(self, event: Event, names: tuple[str, ...] = ()) -> None:
+    def _fail(self, event: Event, names: tuple[str, ...] = (), spent: tuple[str, ...] = ()) -> None:
         self.code = self.code or 1
-        self.acts.append(Report(event, names))
+        self.acts.append(Report(event, names, spent=spent))
         self._go("failure")
 
     def _stop_asked(self, by: str, insists: bool) -> None:

@@ -12,10 +12,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic, Label, finding
 from topo.host import Holder
-from topo.plan import AppPlan, BindPlan, ConnectPlan, DevicePlan, OptionPlan, Place, SocketPlan
+from topo.plan import AppPlan, BindPlan, ConnectPlan, DevicePlan, OptionPlan, Place, RestartPlan, SocketPlan
 from topo.run.events import Exited, Failed, Refused, Stopped
 from topo.source import Source, Span
 
@@ -32,6 +34,7 @@ __all__ = [
     "socket_refused",
     "starter_ended",
     "took_too_long",
+    "tried_enough",
     "wrong_system",
 ]
 
@@ -242,6 +245,15 @@ def process_ended(places: Places, exited: Exited, pid: int, devices: Sequence[De
         labels=tuple(label for d in devices[:SHOWN] for label in places.label(d.place, f"lived in process {pid}")),
         notes=(*_last_counts(counts), *(note for d in devices[:SHOWN] for note in places.note(d.place))),
     )
+
+
+def tried_enough(said: Diagnostic, spent: Sequence[tuple[str, RestartPlan]]) -> Diagnostic:
+    """The same, with a note of those who were started again as often as they may be."""
+    notes = (
+        f"`{name}` was started again {plan.limit:,} time{'s' if plan.limit > 1 else ''} within {plan.period:g} s, as often as it may be"
+        for name, plan in spent[:SHOWN]
+    )
+    return replace(said, notes=(*said.notes, *notes))
 
 
 Counts = Mapping[str, Statistics]

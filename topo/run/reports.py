@@ -27,7 +27,8 @@ class Reports:
 
     def of(self, report: Report) -> Diagnostic:
         """The diagnostic of a report. What does not end the topology is a warning."""
-        diagnostic = self._of(report)
+        restarts = self._sight.machine.restarts
+        diagnostic = mistakes.tried_enough(self._of(report), [(name, restarts[name].plan) for name in report.spent])
         return msgspec.structs.replace(diagnostic, severity="warning") if report.warning else diagnostic
 
     def _of(self, report: Report) -> Diagnostic:
