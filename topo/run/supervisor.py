@@ -92,6 +92,8 @@ __all__ = ["CommandError", "Outcome", "Supervisor"]
 
 T = TypeVar("T")
 
+MOST_KEPT = 1000
+"""How many diagnostics are kept for the end."""
 ENDED = (Life.ENDED, Life.PLANNED, None)
 TOLD = (Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked)
 """The events that others want to hear of."""
@@ -130,6 +132,7 @@ class Supervisor:
         """
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.diagnostics: list[Diagnostic] = []
+        """What went wrong, the latest of it: what is started again for months has had many warnings."""
         self._context = context
         self._on_output = on_output
         self._make_starter = starter
@@ -462,6 +465,7 @@ class Supervisor:
 
     def _say(self, diagnostic: Diagnostic) -> None:
         self.diagnostics.append(diagnostic)
+        del self.diagnostics[:-MOST_KEPT]
         self._tell(Said(diagnostic))
 
 
