@@ -114,7 +114,7 @@ def _run(shown: str, compilation: Compilation, color: str, wishes: Wishes) -> Ex
                 if not agreed:
                     say(f"{shown} is not started")
                     return Exit.INVALID
-                starter = partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,))
+                starter = partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True)
                 supervisor = Supervisor(
                     plan,
                     sources=sources(compilation.graph),

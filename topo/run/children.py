@@ -40,6 +40,7 @@ from topo.run.events import (
     StarterLost,
     Stop,
 )
+from topo.run.limits import allow_many_files
 
 __all__ = ["Children", "OnOutput", "Post", "Starter", "Worker", "lines_of"]
 
@@ -130,8 +131,13 @@ class Worker:
 class Children:
     """All processes of a topology."""
 
-    def __init__(self, post: Post, on_output: OnOutput, *, scratch: str = "", hold: Sequence[int] = ()) -> None:
-        """Workers have the sockets of `ipc://*` in the folder `scratch`. `hold` is kept open until nothing is left."""
+    def __init__(
+        self, post: Post, on_output: OnOutput, *, scratch: str = "", hold: Sequence[int] = (), own: bool = False
+    ) -> None:
+        """Workers have the sockets of `ipc://*` in the folder `scratch`. `hold` is kept open until nothing is left.
+
+        With `own` this process is ours, and may have as many files open as the system allows; what it starts is not to inherit that.
+        """
         self._post = post
         self._on_output = on_output
         self._children: dict[str, starter.Child] = {}
@@ -142,6 +148,8 @@ class Children:
         """Taken by the first who finds that the starter has ended."""
         self._scratch = scratch
         self._starter = starter.Starter(hold=hold)
+        if own:
+            allow_many_files()
 
     def start_worker(self, plan: ProcessPlan, counters: Counters) -> Worker:
         """Start a worker, which tells of itself by `post`."""

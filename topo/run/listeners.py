@@ -58,6 +58,6 @@ def _listen(socket: SocketPlan, endpoint: str) -> Listener | None:
         return None
     try:
         found = listen(address.host, ports, 1, bool(names.get("ipv6")))
-    except (zmq.ZMQError, zmq.ZMQBindError):
+    except (OSError, zmq.ZMQError, zmq.ZMQBindError):  # taken, or no descriptors left: what is wrong the device will say
         return None
     return found[0] if found else None

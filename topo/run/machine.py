@@ -709,15 +709,19 @@ class Machine:
         """Stop a stage when the one before has ended; at last, nothing may be left."""
         while not self._is_busy():
             self.stage += 1
-            if self.stage >= len(self.plan.stages):
+            if self.stage > len(self.plan.stages):
                 if not self._left():
                     self._go("all ended")
                 return
-            names = self.plan.stages[self.stage]
+            names = self.plan.stages[self.stage] if self.stage < len(self.plan.stages) else self._stageless()
             self.waiting_for = list(names)
             self._stop_members(names)
             if self._is_busy():
                 self.acts.append(After(self.limits.quiet, TimeOver("busy")))
+
+    def _stageless(self) -> tuple[str, ...]:
+        """Those who have not ended though all stages have: a change may have brought them, and no order."""
+        return tuple(n for n in (*self.devices, *self.apps) if self._lives_of(n)[n] not in (Life.ENDED, Life.PLANNED))
 
     def _stop_members(self, names: Iterable[str], drain: Drain | None = None) -> None:
         asked: list[str] = []

@@ -439,13 +439,13 @@ class Supervisor:
     def _begin(self, host: str, names: tuple[str, ...]) -> None:
         """Start devices in a process, at the addresses that they had."""
         plans = tuple(self._again(self.sight.devices[name]) for name in names)
-        kept = {} if host in self.machine.local else {o: h for plan in plans for o, h in self._kept.of(plan).items()}
         try:
+            kept = {} if host in self.machine.local else {o: h for plan in plans for o, h in self._kept.of(plan).items()}
             self.hosts[host].begin(plans, kept)
         except OSError as error:
-            for name in names:
+            for plan in plans:
                 reason = error.strerror or str(error)
-                self.post(Failed(name, "run", self.sight.devices[name].frontend.id, errno=error.errno or 0, reason=reason))
+                self.post(Failed(plan.name, "run", plan.frontend.id, errno=error.errno or 0, reason=reason))
 
     def _again(self, plan: DevicePlan) -> DevicePlan:
         """A device, to bind what it had when it lived before."""

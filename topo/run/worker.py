@@ -23,6 +23,7 @@ from topo.run import wire
 from topo.run.counters import Slots
 from topo.run.events import Begin, Connect, Dismiss, Do, FromDevice, Stop, ToWorker
 from topo.run.host import Host
+from topo.run.limits import allow_many_files
 
 __all__ = ["main"]
 
@@ -51,7 +52,7 @@ def main(scratch: str, handle: int, handles: int, counters: int) -> None:
         os.environ["TMPDIR"] = scratch  # where libzmq makes the folder of ipc://*
     os.environ.setdefault("TMPDIR", tempfile.gettempdir())
     sys.setswitchinterval(SWITCH_INTERVAL)
-    _allow_many_files()
+    allow_many_files()
     with socket.socket(fileno=handle) as stream, stream.makefile("rb") as lines, socket.socket(fileno=handles) as descriptors:
         _run(Channel(stream, lines, descriptors), Slots(counters))
 
@@ -115,12 +116,3 @@ class Channel:
                 self._stream.sendall(line)
             except (BrokenPipeError, ConnectionResetError):
                 return
-
-
-def _allow_many_files() -> None:
-    """Every socket takes several descriptors: use what the system allows, not what is usual for a shell."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
