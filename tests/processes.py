@@ -50,6 +50,13 @@ class Lines:
             self.seen.append(line)
         return line
 
+    def came(self) -> bool:
+        """Take the lines that have come, without waiting, and say whether there were any."""
+        some = False
+        while not self._queue.empty() and self.next() is not None:
+            some = True
+        return some
+
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Read on until a line has the pattern."""
         while (line := self.next()) is not None:

@@ -75,6 +75,11 @@ class Recorder:
         """The length of the file up to the end of the last record that is whole."""
         self.records = -1  # the header counts too
         """How many are in the file."""
+        try:
+            self.flush()
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, record: Record) -> None:
         """Write a record, soon. Raises OSError if it cannot be; then the file ends with the last record that could."""

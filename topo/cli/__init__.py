@@ -81,10 +81,13 @@ class Exit(IntEnum):
 # -- writing ----------------------------------------------------------------------------------------------------------------------
 
 
-def out(text: str) -> None:
-    """Write data to standard output. If nobody reads it any more, it goes nowhere: what a verb found out stays the same."""
+def out(text: str) -> bool:
+    """Write data to standard output, and say whether anybody reads it.
+
+    If nobody does any more, it goes nowhere: what a verb found out stays the same.
+    """
     try:
-        _write(sys.stdout, text)
+        return _write(sys.stdout, text)
     except OSError as error:
         _silence(sys.stdout)  # or Python would try to write the rest at its end, and fail again
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
@@ -121,12 +124,14 @@ def replace(source: Source, text: str) -> None:
         raise Refusal(f"cannot write {source.name}: {error.strerror}") from error
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str) -> bool:
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
         _silence(stream)
+        return False
+    return True
 
 
 def _silence(stream: TextIO) -> None:

@@ -118,13 +118,11 @@ def _run(shown: str, compilation: Compilation, color: str, wishes: Wishes) -> Ex
                 supervisor = Supervisor(
                     plan,
                     sources=sources(compilation.graph),
-                    tell=lambda event: watched.tell(event),
+                    tell=progress.tell,
                     on_output=progress.wrote,
                     starter=starter,
                 )
-                watched = Watched(supervisor, file)
-                watched.subscribe(progress.tell)
-                with Control(home.folder, watched):
+                with Control(home.folder, Watched(supervisor, file)):
                     wishes.go_to(supervisor)
                     code = supervisor.run().code
         except Refused as refused:

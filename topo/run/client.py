@@ -105,6 +105,16 @@ class Topology(msgspec.Struct, frozen=True):
                 raise NotRunning(f"{self.id} has ended before it answered") from error
         raise NotRunning(f"{self.id} has ended before it answered")
 
+    def begin(self, verb: str, timeout: float = PATIENCE, **arguments: object) -> socket.socket:
+        """A connection on which this is asked; the answers come there, a line each."""
+        connection = self._connected(timeout)
+        try:
+            connection.sendall(wire.written({"verb": verb, **arguments}))
+        except OSError as error:
+            connection.close()
+            raise NotRunning(f"{self.id} has ended before it answered") from error
+        return connection
+
     def _connected(self, timeout: float) -> socket.socket:
         """A connection; one that is about to start may take a moment."""
         end = time.monotonic() + timeout

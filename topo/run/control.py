@@ -25,12 +25,14 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
 import msgspec
 
+from topo.plan import Plan
 from topo.run import mistakes, wire
-from topo.run.events import StopAsked, Told
+from topo.run.events import Command, Done, StopAsked, Told
 from topo.run.feed import Feed, Missed
 from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
 from topo.run.snapshot import FORMAT_VERSION, Snapshot
+from topo.run.taps import NoTap, Tapped, Taps
 
 __all__ = ["VERBS", "Call", "Control", "Refusal", "Verb"]
 
@@ -54,6 +56,15 @@ class Controlled(Protocol):
 
     def post(self, event: StopAsked) -> None:
         """Let this happen. From any thread."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """What runs at present."""
+        ...
+
+    def command(self, device: str, what: Command, timeout: float) -> Done:
+        """Let a device carry out a command. OSError if it cannot, TimeoutError, RuntimeError at the end of the topology."""
         ...
 
     def snapshot(self) -> Snapshot:
@@ -87,6 +98,11 @@ class Call:
             for thing in feed.follow(self._connection):
                 yield {"missed": thing.count} if isinstance(thing, Missed) else thing
 
+    @property
+    def taps(self) -> Taps:
+        """All taps of the topology."""
+        return self._control.taps
+
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of a verb that has none."""
@@ -97,6 +113,12 @@ class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     by: str = "ztopo down"
     insists: bool = False
+
+
+class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names of devices."""
+
+    devices: tuple[str, ...]
 
 
 class Verb(NamedTuple):
@@ -123,10 +145,29 @@ def stop(call: Call, wish: Stop) -> Answers:
     yield {"asked": True}
 
 
+def tap(call: Call, wanted: Devices) -> Answers:
+    """Tap devices for as long as the connection is there. Says where to listen, again whenever that changes."""
+    feed: Feed[Tapped] = Feed()
+    try:
+        with call.taps.tapped(wanted.devices, feed.put):
+            yield from call.follow(feed)
+    except NoTap as why:
+        raise Refusal(str(why)) from why
+    finally:
+        feed.discard()
+
+
+def copies(call: Call, wanted: Devices) -> Answers:
+    """Say how many copies devices have passed to their monitors."""
+    yield {"passed": call.taps.passed(wanted.devices)}
+
+
 VERBS = {
     "ping": Verb(Nothing, ping),
     "status": Verb(Nothing, status),
     "stop": Verb(Stop, stop),
+    "tap": Verb(Devices, tap),
+    "copies": Verb(Devices, copies),
 }
 
 
@@ -137,6 +178,7 @@ class Control:
         """Raises `folder.Refused` if the socket cannot be made."""
         self._folder = folder
         self._supervisor = supervisor
+        self.taps = Taps(supervisor)
         self._lock = threading.Lock()
         self._callers: dict[socket.socket, threading.Thread] = {}
         self._silent: dict[socket.socket, None] = {}

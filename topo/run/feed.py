@@ -56,6 +56,12 @@ class Feed(Generic[T]):
             self._closed = True
         self._ring()
 
+    def discard(self) -> None:
+        """Nobody follows it any more, or ever will."""
+        self.close()
+        self._bell.close()
+        self._string.close()
+
     def follow(self, reader: socket.socket) -> Iterator[T | Missed]:
         """What is told, until no more comes or the reader has gone, or has said something. To be used once."""
         waiting = select.poll()

@@ -1,0 +1,234 @@
+"""Who taps what: monitors that are there for as long as somebody listens.
+
+A device that has a PUB monitor binds one address more on it; one that has no monitor gets one. Several who tap a device share that;
+with the last of them it goes. A device that was started again gets it again. What others read from a monitor is never touched: one
+that shares its copies among its readers, or has a single reader, is not tapped.
+
+A tap ends when whoever asked for it has gone, however that was: see `control.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+import msgspec
+
+from topo.plan import BindPlan, DevicePlan, OptionPlan, Plan, SocketPlan
+from topo.run.events import Attach, BindTo, Command, Detach, Done, Ready, Told, UnbindFrom
+from topo.run.machine import Life
+from topo.run.snapshot import DeviceSnapshot, Snapshot
+from topo.zeromq.options import OPTIONS
+
+__all__ = ["NoTap", "Tappable", "Tapped", "Taps", "refusal"]
+
+PATIENCE = 5.0
+"""Seconds that a device may take to open or close a tap. One that is stopped closes it when it goes on."""
+WILD = "ipc://*"
+"""libzmq makes a file for it, in a folder of its own for this user alone."""
+OPEN = frozenset({"PUB", "XPUB"})
+"""Types of monitors that give each reader every copy, and drop what one does not take."""
+WHY_NOT = {
+    "PUSH": "shares its copies among its readers, so a tap would take them away from the others",
+    "DEALER": "shares its copies among its readers, so a tap would take them away from the others",
+    "PAIR": "has one reader at a time, so a tap would keep the other one out",
+}
+
+
+class NoTap(Exception):
+    """A device cannot be tapped; the text says why."""
+
+
+class Tapped(msgspec.Struct, frozen=True):
+    """Where to listen, said when a tap opens, and again when its device has been started again."""
+
+    device: str
+    address: str
+    """Empty as long as the device does not run."""
+    prefixes: tuple[str, str] = ("", "")
+    """What copies begin with, in hexadecimal."""
+    sides: tuple[str, str] = ("", "")
+    """The sides that they stand for."""
+    passed: int = 0
+    """How many copies the device had passed to its monitor before."""
+
+
+class Tappable(Protocol):
+    """As much of the supervisor as is needed here."""
+
+    @property
+    def plan(self) -> Plan:
+        """What runs at present."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """What runs. RuntimeError at the end of the topology."""
+        ...
+
+    def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
+        """Tell the listener whatever is told, until what is returned is called."""
+        ...
+
+    def command(self, device: str, what: Command, timeout: float) -> Done:
+        """Let a device carry out a command. OSError if it cannot, TimeoutError, RuntimeError at the end of the topology."""
+        ...
+
+
+Tell = Callable[[Tapped], None]
+
+
+class Tap:
+    """A device that is tapped, and by whom."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.listeners: list[Tell] = []
+        self.now = Tapped(device, "")
+        self.undo: Command | None = None
+        """What takes it down."""
+        self.life: tuple[int, int | None, int | None] | None = None
+        """The life of the device in which it is open."""
+
+
+class Taps:
+    """All taps of a topology."""
+
+    def __init__(self, supervisor: Tappable) -> None:
+        self._supervisor = supervisor
+        self._lock = threading.RLock()
+        """Held while a tap is opened or closed: nobody comes in between."""
+        self._taps: dict[str, Tap] = {}
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def tapped(self, devices: Iterable[str], tell: Tell) -> Iterator[None]:
+        """Have these devices tapped within the block; `tell` hears where, from any thread. Raises NoTap if one cannot be."""
+        joined: list[str] = []
+        try:
+            for device in devices:
+                self._join(device, tell)
+                joined.append(device)
+            yield
+        finally:
+            for device in joined:
+                self._leave(device, tell)
+
+    def _join(self, device: str, tell: Tell) -> None:
+        with self._lock:
+            tap = self._taps.get(device)
+            if tap is None:
+                if not self._taps:
+                    self._unsubscribe = self._supervisor.subscribe(self._hear)
+                tap = self._taps[device] = Tap(device)
+                try:
+                    self._open(tap)
+                except BaseException:
+                    self._forget(device)
+                    raise
+            tap.listeners.append(tell)
+            tell(tap.now)
+
+    def _leave(self, device: str, tell: Tell) -> None:
+        with self._lock:
+            tap = self._taps[device]
+            tap.listeners.remove(tell)
+            if tap.listeners:
+                return
+            self._forget(device)
+            if tap.undo is not None:
+                with suppress(OSError, RuntimeError):  # it has ended, and the tap with it; or it is stopped, and does it later
+                    self._supervisor.command(device, tap.undo, PATIENCE)
+
+    def _forget(self, device: str) -> None:
+        del self._taps[device]
+        if not self._taps:
+            self._unsubscribe()
+
+    def _open(self, tap: Tap) -> None:
+        """Open a tap, unless that is done already in this life of the device. One that does not run is opened when it does."""
+        plan = self._plan_of(tap.device)
+        why = refusal(plan)
+        if why:
+            raise NoTap(why)
+        found = self._snapshot_of(tap.device)
+        life = None if found is None or found.life != Life.READY else (found.restarts, found.pid, found.thread)
+        if tap.life is not None and tap.life == life:
+            return
+        tap.life, tap.undo, tap.now = None, None, Tapped(tap.device, "")
+        address = "" if life is None else self._carry_out(tap.device, plan)
+        if not address:
+            return
+        tap.life, tap.undo = life, UnbindFrom(plan.capture.id, address) if plan.capture else Detach()
+        passed = found.statistics.capture.passed if found and found.statistics else 0
+        tap.now = Tapped(tap.device, address, (plan.prefixes[0].hex(), plan.prefixes[1].hex()), _sides(plan), passed)
+
+    def _carry_out(self, device: str, plan: DevicePlan) -> str:
+        """Let a device open the tap, and return the address; empty if it has ended meanwhile."""
+        what = BindTo(plan.capture.id, WILD) if plan.capture else Attach(_monitor(plan))
+        try:
+            return self._supervisor.command(device, what, PATIENCE).address
+        except TimeoutError:
+            raise NoTap(f"{device} does not answer") from None
+        except OSError as error:
+            if error.errno == errno.ESRCH:
+                return ""
+            raise NoTap(f"{device} cannot be tapped: {error.strerror or error}") from error
+
+    def _plan_of(self, device: str) -> DevicePlan:
+        for plan in self._supervisor.plan.devices:
+            if plan.name == device:
+                return plan
+        raise NoTap(f"there is no device {device}")
+
+    def _snapshot_of(self, device: str) -> DeviceSnapshot | None:
+        return next((d for d in self._supervisor.snapshot().devices if d.name == device), None)
+
+    def passed(self, devices: Iterable[str]) -> dict[str, int]:
+        """How many copies devices have passed to their monitors so far."""
+        wanted = frozenset(devices)
+        found = (d for d in self._supervisor.snapshot().devices if d.name in wanted)
+        return {d.name: d.statistics.capture.passed for d in found if d.statistics is not None}
+
+    # In the thread of the loop
+
+    def _hear(self, event: Told) -> None:
+        """A device that is ready has a new life, without the tap of the old one."""
+        if isinstance(event, Ready):
+            threading.Thread(target=self._again, args=(event.device,), name=f"ztopo tap of {event.device}", daemon=True).start()
+
+    def _again(self, device: str) -> None:
+        with self._lock:
+            tap = self._taps.get(device)
+            if tap is None:
+                return
+            try:
+                self._open(tap)
+            except (NoTap, RuntimeError):  # it is another device now, or all has ended
+                tap.life, tap.undo, tap.now = None, None, Tapped(device, "")
+            for tell in tap.listeners:
+                tell(tap.now)
+
+
+def refusal(plan: DevicePlan) -> str:
+    """Why a device cannot be tapped; empty if it can."""
+    monitor = plan.capture
+    if monitor is None or monitor.type in OPEN:
+        return ""
+    return f"{monitor.id} is a {monitor.type}: it {WHY_NOT[monitor.type]}"
+
+
+def _monitor(plan: DevicePlan) -> SocketPlan:
+    """What a device gets that has no monitor. At its end nothing is waited for."""
+    linger = OptionPlan("linger", OPTIONS["linger"].number, 0, plan.place)
+    return SocketPlan(f"{plan.name}.monitor", "PUB", (linger,), (BindPlan(WILD, plan.place),), (), plan.place)
+
+
+def _sides(plan: DevicePlan) -> tuple[str, str]:
+    """The sides that the two prefixes stand for. Alike, they tell nothing."""
+    if plan.prefixes[0] == plan.prefixes[1] and plan.backend is not None:
+        return "", ""
+    names = [side.id.rpartition(".")[2] for side in (plan.frontend, plan.backend or plan.frontend)]
+    return names[0], names[1]
