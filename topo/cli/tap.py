@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import select
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import click
 
 from topo.cli import Exit, Refusal, color_option, formats, out, say, style_for, topology
+from topo.signals import until_signal
 
 if TYPE_CHECKING:
     from topo.run.snapshot import Snapshot
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HOWS = ("auto", "text", "hex", "json", "msgpack")
 """Those of `topo.payload`, which is not imported for the help alone."""
+SIZE = r"\d{1,12}(?:B|[KMG]iB)?"
 UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 SIDES = ("in", "out", "monitor")
@@ -30,50 +31,39 @@ STEP = 0.5
 """Seconds after which something is looked at again, though no message comes."""
 
 
-class Sizes(click.ParamType[tuple[int, float]]):
-    """A size in bytes, or a range of them: `100`, `1KiB..`, `..64KiB`, `10..20`."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, float]:
-        """The least and the most."""
-        least, dots, most = str(value).partition("..")
-        if not least and not most:
-            self.fail(f"{value!r} is no size, as 100, 1KiB.. or ..64KiB", param, ctx)
-        low = self._bytes(least, param, ctx) if least else 0
-        return low, self._bytes(most, param, ctx) if most else float("inf") if dots else low
-
-    def _bytes(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"(\d{1,12})(B|KiB|MiB|GiB|)", text)
-        if found is None:
-            self.fail(f"{text!r} is no size, as 100 or 64KiB", param, ctx)
-        return int(found[1]) * UNITS[found[2]]
+def _sizes(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, float] | None:
+    """A size in bytes, or a range of them: `100`, `1KiB..`, `..64KiB`, `10..20`; as the least and the most."""
+    if value is None:
+        return None
+    found = re.fullmatch(rf"({SIZE})?(\.\.)?({SIZE})?", value)
+    if found is None or not (found[1] or found[3]):
+        raise click.BadParameter(f"{value!r} is no size, as 100, 1KiB.. or ..64KiB")
+    least = _bytes(found[1]) if found[1] else 0
+    most = _bytes(found[3]) if found[3] else float("inf") if found[2] else least
+    return least, most
 
 
-class Duration(click.ParamType[float]):
-    """A time with its unit, as the language has it: `250ms`, `5s`, `2min`."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """In seconds."""
-        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|min|h|d)", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no duration, as 250ms, 5s or 2min", param, ctx)
-        return float(found[1]) * SECONDS[found[2]]
+def _bytes(size: str) -> int:
+    digits = size.rstrip("KMGiB")
+    return int(digits) * UNITS[size.removeprefix(digits)]
 
 
-class Pattern(click.ParamType[re.Pattern[bytes]]):
+def _duration(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A time with its unit, as the language has it: `250ms`, `5s`, `2min`; in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|min|h|d)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no duration, as 250ms, 5s or 2min")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def _pattern(context: click.Context, parameter: click.Parameter, value: str | None) -> re.Pattern[bytes] | None:
     """A regular expression for bytes."""
-
-    name = "regex"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[bytes]:
-        """Compile it."""
-        try:
-            return re.compile(str(value).encode("utf-8", "surrogateescape"))
-        except re.error as error:
-            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+    try:
+        return None if value is None else re.compile(_raw(value))
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is no regular expression: {error}") from None
 
 
 @click.command()
@@ -82,13 +72,15 @@ class Pattern(click.ParamType[re.Pattern[bytes]]):
 @click.option("--as", "how", type=click.Choice(HOWS), default="auto", show_default=True, help="How parts are read.")
 @click.option("--prefix", metavar="TEXT", help="Only copies that the monitor puts this prefix before, as `in`.")
 @click.option("--topic", metavar="TEXT", help="Only messages whose first part begins with this.")
-@click.option("--size", "sizes", type=Sizes(), metavar="[MIN]..[MAX]", help="Only messages of so many bytes, as 100 or 1KiB...")
-@click.option("--grep", type=Pattern(), metavar="REGEX", help="Only messages with a part in which this is found.")
+@click.option(
+    "--size", "sizes", callback=_sizes, metavar="[MIN]..[MAX]", help="Only messages of so many bytes, as 100 or 1KiB..."
+)
+@click.option("--grep", callback=_pattern, metavar="REGEX", help="Only messages with a part in which this is found.")
 @click.option(
     "--rate", type=click.IntRange(1), metavar="N", help="Show at most N messages per second, and say how many are not shown."
 )
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
-@click.option("--for", "duration", type=Duration(), metavar="DURATION", help="End after this time, as 10s.")
+@click.option("--for", "duration", callback=_duration, metavar="DURATION", help="End after this time, as 10s.")
 @click.option("--format", type=click.Choice(formats("tap")), default="text", show_default=True, help="How messages are written.")
 @click.option("--record", metavar="FILE", help="Write them to a new file, with their times, instead of showing them.")
 @color_option
@@ -152,7 +144,7 @@ def _pass_on(tapping: Tapping, filters: Filters, sink: Sink, count: int | None, 
 
     left = count or sys.maxsize
     end = time.monotonic() + (duration if duration is not None else float("inf"))
-    with _until_signal(tapping.wake) as wanted:
+    with until_signal(tapping.wake) as wanted:
         say(_listening(tapping))
         try:
             while left and wanted() and (now := time.monotonic()) < end:
@@ -163,24 +155,6 @@ def _pass_on(tapping: Tapping, filters: Filters, sink: Sink, count: int | None, 
         except NotRunning as error:
             return str(error)
     return ""
-
-
-@contextmanager
-def _until_signal(wake: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Say whether Ctrl-C or SIGTERM has come yet: an exception would tear what is being read. The second one is as ever."""
-    ended: list[int] = []
-
-    def end(number: int, frame: object) -> None:
-        signal.signal(number, before[number])
-        ended.append(number)
-        wake()
-
-    before = {int(number): signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: not ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _missed(tapping: Tapping) -> str:
