@@ -285,10 +285,9 @@ def _is_endpoint_param(words: list[Token]) -> bool:
 def _is_tight(words: list[Token], number: int) -> bool:
     """Whether no blank stands in front of a word."""
     before, word = words[number - 1], words[number]
-    if words[0].type == "RESTART":
-        return "DOT" in (before.type, word.type) or word.type in TIGHT_BEFORE or before.type in TIGHT_AFTER
     if word.type == "DOT":
-        return not _begins_reference(words, number)
+        of_range = "DOT" in (before.type, words[number + 1].type)
+        return of_range or not _begins_reference(words, number)
     if before.type == "ENDPOINT" and word.type == "RPAR":
         return False  # it would be a part of the endpoint
     return word.type in TIGHT_BEFORE or before.type in TIGHT_AFTER
