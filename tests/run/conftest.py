@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import PATIENCE, Lines
+from topo.run import client
+from topo.run.snapshot import DeviceSnapshot
 
 ZTOPO = (sys.executable, "-P", "-m", "topo")
 MARK = "ZTOPO_TEST_MARK"
@@ -30,15 +33,9 @@ class World:
         self.folder.mkdir()
         self.runtime = folder / "runtime"
         self.runtime.mkdir(mode=0o700)
-        self.state = folder / "state"
         self.mark = uuid.uuid4().hex
-        self.environment = {
-            **os.environ,
-            "XDG_RUNTIME_DIR": str(self.runtime),
-            "XDG_STATE_HOME": str(self.state),
-            MARK: self.mark,
-        }
-        self.ups: list[Up | Verb] = []
+        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), MARK: self.mark}
+        self.ups: list[Up] = []
         self.fifos: list[Fifo] = []
 
     def write(self, name: str, text: str) -> Path:
@@ -54,12 +51,6 @@ class World:
         up = Up(self, arguments, **settings)
         self.ups.append(up)
         return up
-
-    def verb(self, *arguments: str) -> Verb:
-        """Any verb, to be followed."""
-        verb = Verb(self, arguments)
-        self.ups.append(verb)
-        return verb
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Any verb, to its end."""
@@ -92,6 +83,12 @@ class World:
         """Every process that was started in this world and lives."""
         wanted = f"{MARK}={self.mark}".encode()
         return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdecimal() and wanted in _environment(p)]
+
+    def wait_for_state(self, holds: Callable[[DeviceSnapshot], bool]) -> None:
+        """Look at what runs here until something holds of its only device."""
+        end = time.monotonic() + PATIENCE
+        while not holds(client.find(environment=self.environment).snapshot().devices[0]):
+            assert time.monotonic() < end, "it does not come to that"
 
     def wait_until_empty(self) -> None:
         """Wait until every process of this world has ended."""
@@ -131,6 +128,10 @@ class Fifo:
         assert select.select([self._handle], [], [], PATIENCE)[0], "nobody writes anything"
         return os.read(self._handle, 65536).decode()
 
+    def write(self, line: str) -> None:
+        """Let somebody who reads a line go on."""
+        os.write(self._handle, f"{line}\n".encode())
+
     def close(self) -> None:
         os.close(self._handle)
 
@@ -146,27 +147,6 @@ def wait_for_end(pid: int) -> None:
     finally:
         os.close(handle)
     assert ended, f"process {pid} does not end"
-
-
-class Verb:
-    """A verb other than `up` that goes on, such as `events`; its standard output is in `lines`."""
-
-    def __init__(self, world: World, arguments: tuple[str, ...]) -> None:
-        self.process = subprocess.Popen(
-            [*ZTOPO, *arguments], cwd=world.folder, env=world.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-        )  # fmt: skip
-        self.lines = Lines(self.process)
-
-    def end(self) -> int:
-        """Wait for its end, and return what it ended with."""
-        self.lines.wait_for_end()
-        return self.process.wait(PATIENCE)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.lines.close()
 
 
 class Up:

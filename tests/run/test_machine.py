@@ -21,10 +21,12 @@ from topo.run.events import (
     Failed,
     Gone,
     Halted,
+    Looked,
     PlanChanged,
     Ready,
     Refused,
     Resumed,
+    Standing,
     StartAsked,
     Started,
     StarterLost,
@@ -40,10 +42,13 @@ from topo.run.machine import (
     DismissHost,
     ForgetDevice,
     Life,
+    Look,
     Machine,
+    PauseDevice,
     Report,
     SayBusy,
     SayRestart,
+    SayUndrained,
     SayWhy,
     SendSignal,
     StartApp,
@@ -79,20 +84,30 @@ PLAN = Plan(
 HOST = "thread host"
 
 
+IDLE = Standing()
+
+
 class History:
     """A machine, and all that it wanted done."""
 
     def __init__(self, plan: Plan = PLAN, local: frozenset[str] = frozenset()) -> None:
         self.now = 0.0
+        self.standings: dict[str, Standing] = {}
         self.machine = Machine(plan, local=local, clock=lambda: self.now)
         self.acts: list[Act] = []
         self.acts += self.machine.begin()
 
     def hear(self, *events: Event) -> list[Act]:
-        """What these events lead to, without the timers that are set."""
-        acts = [act for event in events for act in self.machine.on(event)]
+        """What these events lead to, without the timers that are set, and the looks that are answered by `standings`."""
+        acts: list[Act] = []
+        waiting = list(events)
+        while waiting:
+            done = self.machine.on(waiting.pop(0))
+            acts += done
+            looks = [act for act in done if isinstance(act, Look)]
+            waiting[:0] = [Looked({n: self.standings.get(n, IDLE) for n in look.names}, look.last) for look in looks]
         self.acts += acts
-        return [act for act in acts if not isinstance(act, After)]
+        return [act for act in acts if not isinstance(act, After | Look)]
 
     def bound(self) -> list[Act]:
         events = (Bound(n, {f"{n}.in": ("tcp://127.0.0.1:1",)}) for n in ("a", "b", "c"))
@@ -250,7 +265,7 @@ def test_those_who_are_busy_are_named() -> None:
     history = History()
     history.running()
     history.hear(StopAsked("SIGINT"))
-    assert history.hear(TimeOver("busy")) == [SayBusy(("source",))]
+    assert history.hear(TimeOver("busy", life=0)) == [SayBusy(("source",))]
 
 
 def test_a_second_wish_kills_at_once() -> None:
@@ -426,15 +441,6 @@ def test_the_rest_ends_and_starts_again_with_one_that_fails() -> None:
     assert len(history.reports()) == 1
 
 
-def test_who_waits_to_start_again_goes_on_waiting_when_another_takes_it_along() -> None:
-    history = History(with_companions("rest"))
-    history.running()
-    history.hear(Exited("sink", 3), Gone("sink"))
-    assert history.machine.life("sink") == Life.WAITING
-    history.hear(Failed("b", "run", "b.in", errno=5))
-    assert history.machine.life("sink") == Life.WAITING
-
-
 def test_all_end_and_start_again_with_one_that_fails() -> None:
     history = History(with_companions("all"))
     history.running()
@@ -521,7 +527,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.just(StopAsked("somebody")),
     st.just(StarterLost()),
     st.just(TimeOver("start")),
-    st.just(TimeOver("busy")),
+    st.just(TimeOver("busy", life=0)),
     st.sampled_from(UNITS).map(lambda n: TimeOver("stop", n)),
     st.sampled_from((*NAMES, "source", "sink")).map(lambda n: TimeOver("restart", n)),
     st.sampled_from(NAMES).map(lambda n: TimeOver("late", n)),
@@ -551,3 +557,129 @@ def test_a_machine_that_has_ended_does_nothing(events: list[Event]) -> None:
     for event in events:
         if isinstance(event, StopAsked | TimeOver) and getattr(event, "name", "") == "":
             assert history.hear(event) == []
+
+
+# Draining
+
+
+def drained(history: History) -> list[str]:
+    """The devices that were asked to end, in that order."""
+    return [device for act in history.acts if isinstance(act, StopDevices) for device in act.devices]
+
+
+def stopping(history: History, **standings: Standing) -> History:
+    """It runs, is asked to stop, and its source has ended."""
+    history.running()
+    history.standings = standings
+    history.hear(StopAsked("SIGINT"), Exited("source", -15), Gone("source"))
+    return history
+
+
+def later(history: History, seconds: float, **standings: Standing) -> list[Act]:
+    """After some time it looks again, and they stand so."""
+    history.now += seconds
+    history.standings.update(standings)
+    return history.hear(TimeOver("look"))
+
+
+def test_a_device_ends_once_nothing_is_left_for_it() -> None:
+    history = stopping(History(), a=Standing(coming=2), c=Standing(held=1))
+    assert drained(history) == []
+    later(history, 0.01, a=Standing(waiting=True), c=IDLE)
+    assert drained(history) == ["c"]
+    later(history, 0.01, a=IDLE)
+    assert drained(history) == ["c", "a"]
+
+
+def test_a_device_stays_until_what_it_has_sent_has_arrived() -> None:
+    history = stopping(History(), a=Standing(going=7))
+    assert drained(history) == ["c"]
+    later(history, 0.01, a=IDLE)
+    assert drained(history) == ["c", "a"]
+
+
+def test_who_receives_from_others_listens_for_a_while() -> None:
+    history = stopping(History(), a=Standing(listens=True, heard=5))
+    later(history, 0.04)
+    assert drained(history) == ["c"]
+    later(history, 0.04, a=Standing(listens=True, heard=6))
+    later(history, 0.04)
+    assert drained(history) == ["c"]
+    later(history, 0.01)
+    assert drained(history) == ["c", "a"]
+
+
+def test_who_has_been_quiet_since_the_wish_to_stop_is_not_listened_to_again() -> None:
+    listening = Standing(listens=True, heard=5)
+    history = stopping(History(), a=listening, b=listening)
+    later(history, 0.05)
+    history.hear(Stopped("a", ""), Stopped("c", ""), Exited("c", 0), Gone("c"))
+    assert drained(history) == ["c", "a", "b"]
+
+
+def test_who_is_never_quiet_is_cut_off_and_what_it_has_sent_arrives() -> None:
+    history = stopping(History(), a=Standing(listens=True))
+    acts: list[Act] = []
+    for heard in range(60):
+        acts += later(history, 0.02, a=Standing(listens=True, heard=heard, going=3))
+    assert [act for act in acts if isinstance(act, PauseDevice)] == [PauseDevice("a")]
+    later(history, 0.02, a=Standing(listens=True, heard=60, going=1, paused=True))
+    assert drained(history) == ["c"]
+    left = Standing(listens=True, heard=60, paused=True)
+    assert later(history, 0.02, a=left) == [SayUndrained("a", left, quiet=False), StopDevices(HOST, ("a",))]
+
+
+def test_who_has_not_drained_in_time_ends_and_it_is_said_what_is_left() -> None:
+    left = Standing(held=1, waiting=True)
+    history = stopping(History(), a=left, b=Standing(coming=4))
+    history.now += 5
+    assert history.hear(TimeOver("drain")) == [
+        SayUndrained("a", left, quiet=True),
+        SayUndrained("b", Standing(coming=4), quiet=True),
+        StopDevices(HOST, ("a",)),
+    ]
+    history.hear(Stopped("a", ""), Stopped("c", ""), Exited("c", 0), Gone("c"))
+    assert drained(history) == ["c", "a", "b"]
+
+
+def test_how_long_it_drains_is_up_to_who_wants_it_to_stop() -> None:
+    history = History()
+    history.running()
+    assert After(0.5, TimeOver("drain")) in history.machine.on(StopAsked("stop", timeout=0.5))
+
+
+def test_without_time_to_drain_it_ends_as_it_is() -> None:
+    history = History()
+    history.running()
+    history.standings = {"a": Standing(held=1)}
+    history.hear(StopAsked("stop", timeout=0), Exited("source", -15), Gone("source"))
+    assert drained(history) == ["a", "c"]
+
+
+def test_after_a_failure_nothing_drains() -> None:
+    history = History()
+    history.running()
+    history.standings = {"a": Standing(held=1), "b": Standing(held=1)}
+    history.hear(Exited("source", 1), Gone("source"))
+    assert drained(history) == ["a", "c"]
+
+
+def test_a_second_wish_to_stop_waits_for_nobody_who_drains() -> None:
+    history = stopping(History(), a=Standing(held=1))
+    acts = history.hear(StopAsked("SIGINT"))
+    assert SendSignal(HOST, signal.SIGKILL) in acts
+    assert history.machine.code == 130
+
+
+def test_a_device_that_fails_while_it_drains_is_not_waited_for() -> None:
+    history = stopping(History(), a=Standing(held=1))
+    history.hear(Failed("a", "run", reason="gone"), Stopped("c", ""), Exited("c", 0), Gone("c"))
+    assert drained(history) == ["c", "b"]
+
+
+def test_looks_do_not_grow_in_number() -> None:
+    history = stopping(History(), a=Standing(held=1))
+    for _ in range(10):
+        later(history, 0.01)
+        later(history, 0.0)
+    assert sum(timer.what == "look" for timer in history.timers()) == 21

@@ -41,6 +41,7 @@ __all__ = [
     "FromStarter",
     "Gone",
     "Halted",
+    "Looked",
     "NotDone",
     "Pause",
     "Phase",
@@ -54,6 +55,7 @@ __all__ = [
     "Resumed",
     "Said",
     "SetOption",
+    "Standing",
     "StartAsked",
     "Started",
     "StarterLost",
@@ -66,8 +68,8 @@ __all__ = [
     "ToWorker",
     "Told",
     "UnbindFrom",
+    "Undrained",
     "Wish",
-    "__all__",
 ]
 
 Addresses = dict[str, tuple[str, ...]]
@@ -303,15 +305,19 @@ class StarterLost(msgspec.Struct, frozen=True):
 class TimeOver(msgspec.Struct, frozen=True):
     """Something took longer than it may: a start, a stop, the end after SIGKILL; or is worth a word (`busy`).
 
-    Or it is time to start something again (`restart`), or what was started later is not ready (`late`).
+    Or it is time to start something again (`restart`), or what was started later is not ready (`late`); to look again at those who
+    drain (`look`), or to wait for them no longer (`drain`).
     """
 
-    what: Literal["start", "stop", "kill", "busy", "restart", "late"]
+    what: Literal["start", "stop", "kill", "busy", "restart", "late", "look", "drain"]
     name: str = ""
     devices: tuple[str, ...] = ()
     """Of the process `name`, those that this is about."""
     life: int = 1
-    """Which life of the app or process `name` this is about: what comes too late means nothing to the next one."""
+    """Which life of the app or process `name` this is about: what comes too late means nothing to the next one.
+
+    With `busy` it is the stage that is stopped.
+    """
     asked: tuple[int, ...] = ()
     """Of each device, how often it had been asked to end by then."""
 
@@ -321,6 +327,39 @@ class StopAsked(msgspec.Struct, frozen=True):
 
     by: str
     insists: bool = True
+    timeout: float | None = None
+    """For how many seconds it may drain, if not for as long as usual."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How much a device has to do yet, at one moment."""
+
+    held: int = 0
+    """How many messages it has in hand: read, and not taken by the other side."""
+    waiting: bool = False
+    """Whether a side does not take what is there for it."""
+    coming: int = 0
+    """How many are on their way to it, over flows of ours."""
+    going: int = 0
+    """How many are on their way from it, over flows of ours, to somebody who lives."""
+    listens: bool = False
+    """Whether it receives from others, too, of whom nobody knows what they have sent."""
+    heard: int = 0
+    """How many messages it has received from those."""
+    paused: bool = False
+    """Whether it passes nothing on."""
+
+    @property
+    def left(self) -> bool:
+        """Whether something is left for it to pass on, as far as that is known."""
+        return bool(self.held or self.waiting or self.coming)
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """How some stand. After the `last` look nobody drains any more."""
+
+    standings: dict[str, Standing]
+    last: bool = False
 
 
 class ReloadAsked(msgspec.Struct, frozen=True):
@@ -365,7 +404,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 Changing = EndAsked | StartAsked | PlanChanged | ChangeBegun | ChangeOver
-Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | ReloadAsked | Changing | Wish
+Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | Looked | ReloadAsked | Changing | Wish
 
 # The supervisor says to whoever listens
 
@@ -389,6 +428,18 @@ class Busy(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
+class Undrained(msgspec.Struct, frozen=True):
+    """A device ends with messages that are lost with it, or may be."""
+
+    name: str
+    held: int = 0
+    """In its hand."""
+    coming: int = 0
+    """On their way to it, over flows of ours."""
+    at_most: int | None = 0
+    """As many more may wait for it in its sockets; None if there is no bound."""
+
+
 class Restarting(msgspec.Struct, frozen=True):
     """A device or an app that has ended is started again, the `attempt`th time, in `delay` seconds."""
 
@@ -403,4 +454,4 @@ class Said(msgspec.Struct, frozen=True):
     diagnostic: Diagnostic
 
 
-Told = FromDevice | FromStarter | ReloadAsked | Phased | Stopping | Busy | Restarting | Said
+Told = FromDevice | FromStarter | ReloadAsked | Phased | Stopping | Busy | Undrained | Restarting | Said

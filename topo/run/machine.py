@@ -22,6 +22,9 @@ First everything binds, then everything connects, then it is ready, and the apps
 nothing is left to run leads to `stopping`: stage by stage, those from which messages come first. Who does not end in time is
 killed; a second wish to stop kills all who are left. Only when everything has ended is the topology ended.
 
+After a wish to stop it drains: whose turn it is to end, ends once it has nothing more to do (`draining.py`), or when the time for
+that is over. After a failure it does not, for there is a hole where messages went.
+
 A failure is: a device that fails or ends unasked; a process that takes devices with it; an app that cannot be started, or ends
 with anything but 0 and not by a signal of ours; a start or an end that takes too long. An app that ends with 0 is done, and the
 rest goes on.
@@ -45,6 +48,7 @@ from typing import Literal
 import msgspec
 
 from topo.plan import Plan
+from topo.run.draining import Draining
 from topo.run.events import (
     Addresses,
     Bound,
@@ -57,11 +61,13 @@ from topo.run.events import (
     Failed,
     Gone,
     Halted,
+    Looked,
     Phase,
     PlanChanged,
     Ready,
     Refused,
     Resumed,
+    Standing,
     StartAsked,
     Started,
     StarterLost,
@@ -80,10 +86,13 @@ __all__ = [
     "ForgetDevice",
     "Life",
     "Limits",
+    "Look",
     "Machine",
+    "PauseDevice",
     "Report",
     "SayBusy",
     "SayRestart",
+    "SayUndrained",
     "SayWhy",
     "SendSignal",
     "StartApp",
@@ -163,6 +172,16 @@ class Limits(msgspec.Struct, frozen=True):
     """From there until it is given up."""
     quiet: float = 1.0
     """Until it is said who is still busy."""
+    drain: float = 5.0
+    """From a wish to stop until nobody is waited for who has still something to do."""
+    silence: float = 0.05
+    """After which nothing more is expected from those whose messages nobody counts."""
+    patience: float = 1.0
+    """Until one who drains, and is never quiet, is cut off."""
+
+
+LOOK = 0.01
+"""Seconds between two looks at those who drain."""
 
 
 # What is to be done
@@ -195,6 +214,19 @@ class StopDevices(msgspec.Struct, frozen=True):
     host: str
     devices: tuple[str, ...]
     drain: Drain | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """See how these stand, and say it by `Looked`: the `last` time, for then the time is over."""
+
+    names: tuple[str, ...]
+    last: bool = False
+
+
+class PauseDevice(msgspec.Struct, frozen=True):
+    """Let a device pass nothing more on."""
+
+    name: str
 
 
 class DismissHost(msgspec.Struct, frozen=True):
@@ -266,11 +298,21 @@ class SayBusy(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
+class SayUndrained(msgspec.Struct, frozen=True):
+    """Say that a device ends with something left; `quiet` is whether nothing more came to it."""
+
+    name: str
+    standing: Standing
+    quiet: bool
+
+
 Act = (
     StartHost
     | StartDevices
     | ConnectDevices
     | StopDevices
+    | Look
+    | PauseDevice
     | DismissHost
     | ForgetDevice
     | StartApp
@@ -281,6 +323,7 @@ Act = (
     | SayRestart
     | SayWhy
     | SayBusy
+    | SayUndrained
 )
 
 
@@ -337,6 +380,9 @@ class Machine:
         self.stage = -1
         self.waiting_for: list[str] = []
         """Of the stage that is being stopped; those at the end of the list may have ended."""
+        self.draining: Draining | None = None
+        """What is seen of those who drain, while there is time for that."""
+        self.look_is_set = False
         self.wishes = 0
         """How often somebody insisted on its end."""
         self.emptied: set[str] = set()
@@ -383,8 +429,10 @@ class Machine:
                 self._gone(name)
             case StarterLost():
                 self._starter_lost(event)
-            case StopAsked(by, insists):
-                self._stop_asked(by, insists)
+            case StopAsked():
+                self._stop_asked(event)
+            case Looked(standings, last) if self.draining is not None:
+                self._looked(self.draining, standings, last)
             case TimeOver():
                 self._time_over(event)
             case EndAsked(names, drain) if self.phase == "running":
@@ -584,9 +632,8 @@ class Machine:
         others = [n for n in company if n != name and self._lives_of(n)[n] in (*ALIVE, Life.LEAVING, Life.WAITING)]
         if others:
             self.companies.append((name, *others))
-            lively = [n for n in others if self._lives_of(n)[n] != Life.WAITING]
-            self.returning.update(lively)
-            self._stop_members(reversed(lively))
+            self.returning.update(n for n in others if self._lives_of(n)[n] != Life.WAITING)
+            self._stop_members(reversed(others))
 
     def _start_due(self) -> None:
         """Start those whose time has come, and for whom nothing is in the way."""
@@ -666,13 +713,17 @@ class Machine:
         self.acts.append(Report(event, names, spent=spent))
         self._go("failure")
 
-    def _stop_asked(self, by: str, insists: bool) -> None:
-        self.wishes += insists
+    def _stop_asked(self, wish: StopAsked) -> None:
+        ran = self.phase == "running"
+        self.wishes += wish.insists
         if self._go("stop asked"):
-            self.acts.append(SayWhy(by))
-        elif insists and self.wishes > 1 and self._go("forced"):
+            self.acts.append(SayWhy(wish.by))
+            if ran:
+                self._drain(self.limits.drain if wish.timeout is None else wish.timeout)
+        elif wish.insists and self.wishes > 1 and self._go("forced"):
             self.code = 130
-            self.acts.append(SayWhy(by))
+            self.draining = None
+            self.acts.append(SayWhy(wish.by))
             for name in self._left():
                 self._kill(name)
 
@@ -688,7 +739,7 @@ class Machine:
             self._start_due()
         if self.phase == "running" and not self.plan.sockets and not self.changing and not self._left() and not self._to_come():
             self._go("nothing left")
-        if self.phase in ("stopping", "killing"):
+        if self.phase in ("stopping", "killing") and not self._waits_for_first_look():
             self._stop_stages()
         self._dismiss_emptied()
         acts, self.acts = self.acts, []
@@ -716,9 +767,67 @@ class Machine:
                 return
             names = self.plan.stages[self.stage] if self.stage < len(self.plan.stages) else self._stageless()
             self.waiting_for = list(names)
-            self._stop_members(names)
+            self._stop_members(n for n in names if not self._drains(n))
             if self._is_busy():
-                self.acts.append(After(self.limits.quiet, TimeOver("busy")))
+                self.acts.append(After(self.limits.quiet, TimeOver("busy", life=self.stage)))
+                self._begin_to_drain(names)
+
+    # Draining
+
+    def _drain(self, seconds: float) -> None:
+        """Let it drain from now on, for so long at most. First of all it is seen how everybody stands."""
+        ready = tuple(name for name, life in self.devices.items() if life == Life.READY)
+        if ready and seconds > 0:
+            self.draining = Draining(self.limits.silence, self.limits.patience)
+            self.acts += [After(seconds, TimeOver("drain")), Look(ready)]
+
+    def _waits_for_first_look(self) -> bool:
+        return self.draining is not None and not self.draining.standings
+
+    def _drains(self, name: str) -> bool:
+        return self.draining is not None and name in self.draining.standings and self.devices.get(name) == Life.READY
+
+    def _begin_to_drain(self, names: Iterable[str]) -> None:
+        due = tuple(n for n in names if self._drains(n))
+        if self.draining is not None and due:
+            self.draining.begin(due, self.clock())
+            self.acts.append(Look(due))  # what was seen before the last stage has ended is no longer true
+
+    def _due(self) -> tuple[str, ...]:
+        """Those of the present stage that drain."""
+        return tuple(n for n in self.waiting_for if self._drains(n))
+
+    def _looked(self, draining: Draining, standings: dict[str, Standing], last: bool) -> None:
+        now = self.clock()
+        draining.see(standings, now)
+        if last:
+            self._drain_no_longer(draining)
+            return
+        for name in self._due():
+            verdict = draining.verdict(name, now) if name in standings else "wait"
+            if verdict == "end":
+                self._end_drained(draining, (name,))
+            elif verdict == "pause" and name not in draining.cut_off:
+                draining.cut_off.add(name)
+                self.acts.append(PauseDevice(name))
+        if self._due() and not self.look_is_set:
+            self.look_is_set = True
+            self.acts.append(After(LOOK, TimeOver("look")))
+
+    def _drain_no_longer(self, draining: Draining) -> None:
+        """The time is over: everybody ends as they are."""
+        due = self._due()
+        self.draining = None
+        self._end_drained(draining, (name for name, life in self.devices.items() if life == Life.READY), due)
+
+    def _end_drained(self, draining: Draining, names: Iterable[str], due: tuple[str, ...] | None = None) -> None:
+        """Say who has something left, and let those whose turn it is end."""
+        names = tuple(names)
+        now = self.clock()
+        for name in names:
+            if draining.undrained(name, now):
+                self.acts.append(SayUndrained(name, draining.standings[name], draining.is_quiet(name, now)))
+        self._stop_members(names if due is None else due)
 
     def _stageless(self) -> tuple[str, ...]:
         """Those who have not ended though all stages have: a change may have brought them, and no order."""
@@ -812,7 +921,13 @@ class Machine:
                 self._kill(event.name)
             case "kill" if self._lives_yet(event):
                 self._give_up(event)
-            case "busy" if self.phase == "stopping" and self._is_busy():
+            case "look":
+                self.look_is_set = False
+                if due := self._due():
+                    self.acts.append(Look(due))
+            case "drain" if self.draining is not None:
+                self.acts.append(Look(tuple(n for n, life in self.devices.items() if life == Life.READY), last=True))
+            case "busy" if self.phase == "stopping" and self.stage == event.life and self._is_busy():
                 self.acts.append(SayBusy(tuple(n for n in self.waiting_for if self._has_not_ended(n))))
 
     def _is_late(self, event: TimeOver) -> bool:

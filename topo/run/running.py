@@ -29,6 +29,9 @@ from topo.text import harmless
 
 __all__ = ["RunError", "Running", "start"]
 
+DRAIN = 1.0
+"""For how many seconds it drains, if nobody says: the program itself may be who does not read any more."""
+
 log = logging.getLogger("ztopo")
 LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
@@ -99,7 +102,12 @@ class Running:
         self._unprinted: set[str] = set()
         """The apps whose output cannot be printed."""
         self._supervisor = Supervisor(
-            plan, context=context if in_process else None, sources=sources, tell=self._heard, on_output=self._wrote, limits=limits
+            plan,
+            context=context if in_process else None,
+            sources=sources,
+            tell=self._heard,
+            on_output=self._wrote,
+            limits=limits or Limits(drain=DRAIN),
         )
         self._thread = threading.Thread(target=self._run, name=f"ztopo supervisor of {plan.name}", daemon=True)
         self._thread.start()
@@ -166,16 +174,20 @@ class Running:
         return True
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Ask everything to end, wait for it, and say whether it has. The devices' own time is bounded in any case."""
+        """Let everything drain and end, wait for it, and say whether it has.
+
+        It drains for `timeout` seconds at most, one if that is not said, and does not if it is 0; how long the end itself may
+        take is bounded as well.
+        """
         for owner, socket in self._sockets:
             if owner == threading.get_ident():
                 socket.close()
-        self._supervisor.post(StopAsked("stop", insists=False))
+        self._supervisor.post(StopAsked("stop", insists=False, timeout=timeout))
         if (
             threading.current_thread() is self._thread
         ):  # `on_failure` or `on_event` wants it, and nothing ends before that returns
             return False
-        ended = self._ended.wait(timeout)
+        ended = self._ended.wait()
         if ended:
             self._thread.join()
             atexit.unregister(self.stop)

@@ -42,7 +42,9 @@ from topo.run.events import (
     Failed,
     Gone,
     Halted,
+    Looked,
     NotDone,
+    Pause,
     Phased,
     PlanChanged,
     Ready,
@@ -61,6 +63,7 @@ from topo.run.events import (
     Wish,
 )
 from topo.run.host import LocalHost
+from topo.run.ledger import Ledger
 from topo.run.listeners import Kept
 from topo.run.machine import (
     Act,
@@ -71,10 +74,13 @@ from topo.run.machine import (
     ForgetDevice,
     Life,
     Limits,
+    Look,
     Machine,
+    PauseDevice,
     Report,
     SayBusy,
     SayRestart,
+    SayUndrained,
     SayWhy,
     SendSignal,
     StartApp,
@@ -125,11 +131,10 @@ class Supervisor:
         starter: Callable[[Post, OnOutput], Starter] = Children,
         clock: Callable[[], float] = time.monotonic,
         base: Mapping[str, str] = os.environ,
-        file: str = "",
     ) -> None:
         """With a `context`, thread devices live in this process and share it; else in a process of their own.
 
-        `base` is the environment that apps start from, `file` what the plan was read from.
+        `base` is the environment that apps start from.
         """
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.diagnostics: list[Diagnostic] = []
@@ -142,7 +147,8 @@ class Supervisor:
         self._base = base
         local = frozenset({plan.hosted.name}) if plan.hosted and context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
-        self.sight = Sight(plan, self.machine, file)
+        self.sight = Sight(plan, self.machine)
+        self.ledger = Ledger(plan, self.sight)
         self._reports = Reports(self.sight, sources)
         self.hosts: dict[str, Worker | LocalHost] = {}
         self._kept = Kept()
@@ -323,6 +329,7 @@ class Supervisor:
             case Done() | NotDone():
                 self._answered(event)
         self.sight.note(event)
+        self.ledger.note(event)
         if isinstance(event, TOLD):
             self._tell(event)
 
@@ -387,6 +394,10 @@ class Supervisor:
                 self.hosts[host].connect(self._addresses_for(devices), devices)
             case StopDevices(host, devices, drain) if host in self.hosts:  # else it was refused, and that is about to be heard
                 self.hosts[host].stop(devices, drain)
+            case Look(names, last):
+                self.post(Looked(self.ledger.look(names), last))
+            case PauseDevice(name):
+                self.hosts[self.machine.host_of[name]].do(name, next(self._numbers), Pause())
             case DismissHost(name) if name in self.hosts:
                 self.hosts[name].dismiss()
             case ForgetDevice(name):
@@ -405,6 +416,8 @@ class Supervisor:
                 self._tell(Restarting(name, attempt, delay))
             case SayWhy(why):
                 self._tell(Stopping(why))
+            case SayUndrained(name, standing, quiet):
+                self._tell(self.ledger.undrained(name, standing, quiet))
             case SayBusy(names):
                 self._tell(Busy(names))
             case Report():
@@ -439,6 +452,8 @@ class Supervisor:
 
     def _begin(self, host: str, names: tuple[str, ...]) -> None:
         """Start devices in a process, at the addresses that they had."""
+        for name in names:
+            self.ledger.begins(name)
         plans = tuple(self._again(self.sight.devices[name]) for name in names)
         try:
             kept = {} if host in self.machine.local else {o: h for plan in plans for o, h in self._kept.of(plan).items()}

@@ -1,0 +1,63 @@
+"""Who of those that are to end has nothing more to do, as a function of what was seen of them.
+
+A device may end once nothing is on its way to it, in its hand, or on its way from it: who has sent stays until that has arrived. Over
+flows of ours that is counted. Who receives from others as well listens until nothing has come for a while, at any time since the
+wish to stop: so a whole topology in which nothing happens waits only once. Who is never quiet is paused after some time, so that what
+it has passed on can arrive; what still comes to it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from topo.run.events import Standing
+
+__all__ = ["Draining", "Verdict"]
+
+Verdict = Literal["wait", "pause", "end"]
+
+
+class Draining:
+    """What has been seen of all who drain, and what follows for each. Times are those of a clock that never jumps."""
+
+    def __init__(self, silence: float, patience: float) -> None:
+        """Who has heard nothing for `silence` seconds is quiet. So that it becomes so is waited `patience` seconds."""
+        self._silence = silence
+        self._patience = patience
+        self.standings: dict[str, Standing] = {}
+        self._heard_last: dict[str, float] = {}
+        """When each was seen to have heard something, or for the first time."""
+        self._due_since: dict[str, float] = {}
+        self.cut_off: set[str] = set()
+        """Those who were paused, for they were never quiet."""
+
+    def see(self, standings: Mapping[str, Standing], now: float) -> None:
+        """Take note of how some stand now."""
+        for name, standing in standings.items():
+            before = self.standings.get(name)
+            if before is None or before.heard != standing.heard:
+                self._heard_last[name] = now
+            self.standings[name] = standing
+
+    def begin(self, names: Iterable[str], now: float) -> None:
+        """From now on these are to end as soon as they can."""
+        self._due_since.update(dict.fromkeys(names, now))
+
+    def verdict(self, name: str, now: float) -> Verdict:
+        """What is to be done about one who is to end."""
+        standing = self.standings[name]
+        if standing.paused or name in self.cut_off:
+            return "wait" if standing.going or not standing.paused else "end"
+        if not self.is_quiet(name, now):
+            return "pause" if now - self._due_since[name] >= self._patience else "wait"
+        return "wait" if standing.left or standing.going else "end"
+
+    def is_quiet(self, name: str, now: float) -> bool:
+        """Whether nothing has come from those whose messages cannot be counted for a while."""
+        return not self.standings[name].listens or now - self._heard_last[name] >= self._silence
+
+    def undrained(self, name: str, now: float) -> bool:
+        """Whether something is lost, or may be, if it ends now."""
+        standing = self.standings[name]
+        return bool(standing.left or name in self.cut_off or not self.is_quiet(name, now))

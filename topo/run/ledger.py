@@ -1,0 +1,141 @@
+"""How much those who run have to do yet: what is read from counters, put together along the flows of messages.
+
+A device counts anew in each life, so what it has counted in earlier ones is kept here. A flow in which something was lost, or may
+have been, never comes out even again: it is *spoiled*, and from then on what goes through it is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from topo.devcore import Statistics
+from topo.links import Counts, Flow, Links, under_way
+from topo.plan import DevicePlan, Plan
+from topo.run.events import Event, Exited, Failed, PlanChanged, Standing, Undrained
+from topo.run.machine import ALIVE
+from topo.run.sight import Sight
+from topo.zeromq.sockets import SOCKETS
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The counts of one topology. It belongs to the thread of the supervisor's loop."""
+
+    def __init__(self, plan: Plan, sight: Sight) -> None:
+        self.links = Links(plan)
+        self._sight = sight
+        self._past: dict[str, Counts] = {}
+        """Of each socket, what it counted in earlier lives of its device."""
+        self._spoiled: set[Flow] = set()
+
+    def note(self, event: Event) -> None:
+        """Take note of what has happened."""
+        match event:
+            case PlanChanged(plan):
+                self.links = Links(plan)
+            case Failed(device):
+                self._spoil(device)
+            case Exited(name) if name in self._sight.machine.hosts:
+                for device in self._sight.machine.hosts[name]:
+                    self._spoil(device)
+
+    def begins(self, device: str) -> None:
+        """A device is about to begin, and to count from zero."""
+        self._spoil(device)
+        look = _Look(self)
+        self._past |= {socket.id: look.counts(socket.id) for socket in self._sight.devices[device].sockets}
+
+    def look(self, names: Iterable[str]) -> dict[str, Standing]:
+        """How the devices among these stand at this moment."""
+        look = _Look(self)
+        return {name: look.device(self._sight.devices[name]) for name in names if name in self._sight.devices}
+
+    def undrained(self, device: str, standing: Standing, quiet: bool) -> Undrained:
+        """What a device that ends like this loses, or may lose. If it was quiet, and took what came, nothing waited unseen."""
+        at_most: int | None = 0
+        if standing.listens and (standing.waiting or not quiet):
+            rooms = [self.links.room(id) for id in self.uncounted(self._sight.devices[device])]
+            at_most = None if None in rooms else sum(room for room in rooms if room)
+        return Undrained(device, standing.held, standing.coming, at_most)
+
+    def is_known(self, flow: Flow) -> bool:
+        """Whether it can be told how much is under way."""
+        return self.links.is_ours(flow) and flow not in self._spoiled
+
+    def uncounted(self, plan: DevicePlan) -> list[str]:
+        """The sockets of a device that receive from others than those who count."""
+        receiving = (s.id for s in (plan.frontend, plan.backend) if s is not None and SOCKETS[s.type].receives)
+        return [id for id in receiving if id not in self.links.into or not self.is_known(self.links.into[id])]
+
+    def _spoil(self, device: str) -> None:
+        """Let the flows around a device that has gone be uncounted, if they have not come out even."""
+        sockets = [s.id for s in self._sight.devices[device].sockets] if device in self._sight.devices else []
+        look = _Look(self)
+        self._spoiled.update(flow for flow in self.links.around(sockets) if self.is_known(flow) and look.under_way(flow))
+
+
+class _Look:
+    """One look: nothing is read twice."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._links = ledger.links
+        self._sight = ledger._sight
+        self._statistics: dict[str, Statistics | None] = {}
+        self._under_way: dict[Flow, int] = {}
+
+    def device(self, plan: DevicePlan) -> Standing:
+        """How a device stands."""
+        seen = self._seen(plan.name)
+        if seen is None:
+            return Standing()
+        sides = [s.id for s in (plan.frontend, plan.backend) if s is not None]
+        uncounted = self._ledger.uncounted(plan)
+        return Standing(
+            held=seen.frontend.held + seen.backend.held,
+            waiting=bool(seen.waiting),
+            coming=self._sum(self._links.into, sides),
+            going=self._sum(self._links.out_of, sides),
+            listens=bool(uncounted),
+            heard=sum(self.counts(id).received for id in uncounted),
+            paused=seen.state == "paused",
+        )
+
+    def _sum(self, flows: Mapping[str, Flow], sockets: Iterable[str]) -> int:
+        """How much is under way in the flows of these sockets to somebody who lives."""
+        there = {flows[id] for id in sockets if id in flows}
+        return sum(self.under_way(flow) for flow in there if self._ledger.is_known(flow) and self._arrives(flow))
+
+    def _arrives(self, flow: Flow) -> bool:
+        lives = self._sight.machine.life
+        return any(lives(self._links.owners[id]) in ALIVE for id in flow.receivers if id in self._links.owners)
+
+    def under_way(self, flow: Flow) -> int:
+        """How much is under way in a flow of which that is known. Never less than nothing, though counts are read one by one."""
+        if flow not in self._under_way:
+            self._under_way[flow] = max(0, under_way(flow, {id: self.counts(id) for id in flow.sockets}))
+        return self._under_way[flow]
+
+    def counts(self, socket: str) -> Counts:
+        """What a socket of a device has counted, in all its lives."""
+        plan = self._sight.devices[self._links.owners[socket]]
+        past, now = self._ledger._past.get(socket, Counts()), _counts(self._seen(plan.name), plan, socket)
+        return Counts(past.sent + now.sent, past.received + now.received)
+
+    def _seen(self, device: str) -> Statistics | None:
+        if device not in self._statistics:
+            self._statistics[device] = self._sight.counts((device,)).get(device)
+        return self._statistics[device]
+
+
+def _counts(seen: Statistics | None, plan: DevicePlan, socket: str) -> Counts:
+    """What the statistics of a device say of one of its sockets. Where both sides are one, what is sent is counted as the other's."""
+    if seen is None:
+        return Counts()
+    if plan.capture is not None and socket == plan.capture.id:
+        return Counts(sent=seen.capture.passed)
+    if plan.backend is None:
+        return Counts(seen.backend.sent.messages, seen.frontend.received.messages)
+    side = seen.frontend if socket == plan.frontend.id else seen.backend
+    return Counts(side.sent.messages, side.received.messages)
