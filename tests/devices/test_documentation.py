@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket as sockets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.devices.conftest import Socket
 from tests.processes import PATIENCE, Lines
 
 Make = Callable[..., Socket]
+Ports = Callable[[int], list[int]]
 
 # A process device: identities as text, an address with a star, and it runs in the background
 IN_BACKGROUND = """
@@ -175,22 +177,29 @@ def running(program: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str
         process.stdin.close()
 
 
-def free_ports(socket: Make, count: int) -> list[int]:
-    holders = [socket(zmq.PUSH) for _ in range(count)]
-    ports = [holder.bind_to_random_port("tcp://127.0.0.1") for holder in holders]
-    for holder, port in zip(holders, ports, strict=True):
-        with holder.get_monitor_socket(zmq.EVENT_CLOSED) as watch:
-            holder.unbind(f"tcp://127.0.0.1:{port}")
-            assert watch.poll(int(PATIENCE * 1000))
-            holder.disable_monitor()
-    return ports
+@pytest.fixture
+def free_ports() -> Iterator[Ports]:
+    """Ports for a program to bind, which nobody else gets: they are held all the time, bound without listening.
+
+    Peers connect before there is a device. If one met a socket of another type there, libzmq would not try again.
+    """
+    with ExitStack() as stack:
+
+        def hold(count: int) -> list[int]:
+            holders = [stack.enter_context(sockets.socket()) for _ in range(count)]
+            for holder in holders:
+                holder.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+                holder.bind(("127.0.0.1", 0))
+            return [holder.getsockname()[1] for holder in holders]
+
+        yield hold
 
 
 @pytest.mark.parametrize("mark", ["", "b"])
 @pytest.mark.parametrize(("ins", "outs"), [("ROUTER", "DEALER"), ("REP", "REQ")])
-def test_a_device_in_the_background(mark: str, ins: str, outs: str, socket: Make, tmp_path: Path) -> None:
+def test_a_device_in_the_background(mark: str, ins: str, outs: str, socket: Make, free_ports: Ports, tmp_path: Path) -> None:
     worker = socket(zmq.ROUTER)
-    (port,) = free_ports(socket, 1)
+    (port,) = free_ports(1)
     program = IN_BACKGROUND.format(mark=mark, ins=ins, outs=outs, port=port, worker=worker.bind_to_random_port("tcp://127.0.0.1"))
     with running(program, tmp_path) as (process, lines):
         lines.wait_for("started")
@@ -212,9 +221,9 @@ def test_a_device_in_the_background(mark: str, ins: str, outs: str, socket: Make
     ids=["function", "device", "process"],
 )
 def test_a_monitored_queue_in_the_main_thread(
-    mark: str, peers: str, queue: str, imports: str, socket: Make, tmp_path: Path
+    mark: str, peers: str, queue: str, imports: str, free_ports: Ports, tmp_path: Path
 ) -> None:
-    front, back, mon = free_ports(socket, 3)
+    front, back, mon = free_ports(3)
     ports = {"front": front, "back": back, "mon": mon}
     program = AROUND.format(
         imports=f"from threading import Thread\nfrom topo.devices import {imports}", start_peers=peers.format(**ports)

@@ -33,9 +33,15 @@ class World:
         self.folder.mkdir()
         self.runtime = folder / "runtime"
         self.runtime.mkdir(mode=0o700)
+        self.state = folder / "state"
         self.mark = uuid.uuid4().hex
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), MARK: self.mark}
-        self.ups: list[Up] = []
+        self.environment = {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_STATE_HOME": str(self.state),
+            MARK: self.mark,
+        }
+        self.ups: list[Up | Verb] = []
         self.fifos: list[Fifo] = []
 
     def write(self, name: str, text: str) -> Path:
@@ -51,6 +57,12 @@ class World:
         up = Up(self, arguments, **settings)
         self.ups.append(up)
         return up
+
+    def verb(self, *arguments: str) -> Verb:
+        """Any verb, to be followed."""
+        verb = Verb(self, arguments)
+        self.ups.append(verb)
+        return verb
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Any verb, to its end."""
@@ -147,6 +159,27 @@ def wait_for_end(pid: int) -> None:
     finally:
         os.close(handle)
     assert ended, f"process {pid} does not end"
+
+
+class Verb:
+    """A verb other than `up` that goes on, such as `events`; its standard output is in `lines`."""
+
+    def __init__(self, world: World, arguments: tuple[str, ...]) -> None:
+        self.process = subprocess.Popen(
+            [*ZTOPO, *arguments], cwd=world.folder, env=world.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        )  # fmt: skip
+        self.lines = Lines(self.process)
+
+    def end(self) -> int:
+        """Wait for its end, and return what it ended with."""
+        self.lines.wait_for_end()
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.lines.close()
 
 
 class Up:

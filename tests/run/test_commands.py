@@ -127,7 +127,7 @@ def test_a_paused_device_passes_nothing_on_until_it_goes_on(running: Topology, c
         push.send(b"message")
         (relay, _) = supervisor.snapshot().devices
         assert relay.statistics is not None
-        assert relay.statistics.state == "paused"
+        assert relay.statistics.state in ("stopped", "paused")  # it is outside of its loop for a moment
         assert relay.statistics.frontend.received.messages == 0
         supervisor.command("relay", Resume())
         assert pull.poll(TIMEOUT)

@@ -16,14 +16,17 @@ import pytest
 from tests.processes import PATIENCE
 from tests.run.conftest import World
 from tests.run.test_up import SLEEPER, app
+from topo.plan import Plan
 from topo.run import client, control, folder
 from topo.run.client import NotRunning, Refused, Topology
 from topo.run.control import Call, Control, Nothing, Verb
 from topo.run.events import StopAsked, Told
 from topo.run.feed import Feed, Missed
+from topo.run.journal import Journal
 from topo.run.snapshot import Snapshot
 
 SNAPSHOT = Snapshot(name="t", file="/srv/t.ztopo", phase="running", pid=os.getpid(), started=1.0)
+JOURNAL = Journal(Plan("t", None, (), (), (), ()))
 
 
 class Supervisor:
@@ -53,7 +56,7 @@ def supervisor() -> Supervisor:
 def running(tmp_path: Path, supervisor: Supervisor) -> Iterator[Topology]:
     """A topology that answers at a control socket."""
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home.folder, supervisor):
+    with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
         yield client.find("t", environment)
 
 
@@ -84,8 +87,9 @@ def test_several_things_are_asked_one_after_the_other(running: Topology) -> None
 
 
 def test_a_wish_to_stop_is_passed_on(running: Topology, supervisor: Supervisor) -> None:
-    assert running.ask("stop", by="somebody", insists=True) == [{"asked": True}]
-    assert supervisor.heard == [StopAsked("somebody", insists=True)]
+    assert running.ask("stop", by="somebody") == [{"asked": True}]
+    assert running.ask("stop", by="somebody", force=True) == [{"asked": True}]
+    assert [(wish.by, wish.insists) for wish in supervisor.heard] == [("somebody", False), *[("somebody", True)] * 2]
 
 
 def test_what_is_no_request_is_refused_with_the_reason(running: Topology) -> None:
@@ -96,7 +100,7 @@ def test_what_is_no_request_is_refused_with_the_reason(running: Topology) -> Non
     assert error_of(running, b'{"verb": 1}\n') == "a request is an object with a verb"
     assert error_of(running, b'{"verb": "stip"}\n').startswith("there is no verb 'stip', there are ping, status, stop")
     assert error_of(running, b'{"verb": "ping", "loud": 1}\n') == "ping: Object contains unknown field `loud`"
-    assert error_of(running, b'{"verb": "stop", "insists": 1}\n') == "stop: Expected `bool`, got `int` - at `$.insists`"
+    assert error_of(running, b'{"verb": "stop", "force": 1}\n') == "stop: Expected `bool`, got `int` - at `$.force`"
     with pytest.raises(Refused, match="there is no verb 'stip'") as raised:
         running.ask("stip")
     assert raised.value.exit_code == 2
@@ -172,8 +176,8 @@ def test_a_stream_goes_on_until_the_topology_ends(
     feeds, over = counting(monkeypatch)
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
     with folder.claim("t", "", environment=environment) as home:
-        with Control(home.folder, supervisor):
-            stream = client.find("t", environment).stream("count", silence=PATIENCE)
+        with Control(home.folder, supervisor, JOURNAL):
+            stream = client.find("t", environment).stream("count", PATIENCE)
             assert next(stream) == {"here": True}
             for number in range(3):
                 feeds[0].put({"number": number})
@@ -186,10 +190,10 @@ def test_a_stream_goes_on_until_the_topology_ends(
 
 def test_who_leaves_a_stream_ends_it(running: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
     _, over = counting(monkeypatch)
-    stream = running.stream("count", silence=PATIENCE)
+    stream = running.stream("count", PATIENCE)
     assert next(stream) == {"here": True}
     assert not over.is_set()
-    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    stream.close()
     assert over.wait(PATIENCE)
 
 
@@ -230,7 +234,7 @@ def test_what_is_missed_is_said_in_its_place() -> None:
 
 def test_the_end_does_not_wait_for_those_who_do_not_read(tmp_path: Path, supervisor: Supervisor) -> None:
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with folder.claim("t", "", environment=environment) as home, Control(home.folder, supervisor):
+    with folder.claim("t", "", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
         running = client.find("t", environment)
         half, full = running._connect(PATIENCE), running._connect(PATIENCE)
         half.sendall(b'{"verb": ')
@@ -248,7 +252,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_no_obstacle(tmp_path: Path, sup
     deep = tmp_path / ("long" * 30)
     deep.mkdir()
     environment = {"XDG_RUNTIME_DIR": str(deep)}
-    with folder.claim("t" * 40, "", environment=environment) as home, Control(home.folder, supervisor):
+    with folder.claim("t" * 40, "", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
         assert len(os.fsencode(home.folder / "control")) > folder.LONGEST_PATH
         assert client.find(None, environment).ask("ping")
 

@@ -441,6 +441,15 @@ def test_the_rest_ends_and_starts_again_with_one_that_fails() -> None:
     assert len(history.reports()) == 1
 
 
+def test_who_waits_to_start_again_goes_on_waiting_when_another_takes_it_along() -> None:
+    history = History(with_companions("rest"))
+    history.running()
+    history.hear(Exited("sink", 3), Gone("sink"))
+    assert history.machine.life("sink") == Life.WAITING
+    history.hear(Failed("b", "run", "b.in", errno=5))
+    assert history.machine.life("sink") == Life.WAITING
+
+
 def test_all_end_and_start_again_with_one_that_fails() -> None:
     history = History(with_companions("all"))
     history.running()

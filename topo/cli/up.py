@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,7 +17,15 @@ from topo.cli import Exit, Refusal, color_option, compiled, file_argument, host_
 from topo.cli._wishes import Unwanted, Wishes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from topo.cli._progress import Progress
     from topo.compile import Compilation
+    from topo.graph import Graph
+    from topo.plan import Plan
+    from topo.run.events import StopAsked, Told
+    from topo.run.folder import Home
+    from topo.run.journal import Journal
 
 hears_signals = True
 
@@ -96,41 +105,26 @@ def _host_agrees(compilation: Compilation, color: str) -> bool:
 def _run(shown: str, compilation: Compilation, timeout: float, color: str, wishes: Wishes) -> Exit:
     from topo.cli._progress import Progress
     from topo.compile import make_plan
-    from topo.plan import sources
-    from topo.run.children import Children
-    from topo.run.control import Control
-    from topo.run.events import Said, StopAsked
+    from topo.run.events import Said
     from topo.run.folder import Refused, claim
-    from topo.run.machine import Limits
-    from topo.run.supervisor import Supervisor
-    from topo.run.watched import Watched
+    from topo.run.log import log_of
 
     assert compilation.graph is not None
     plan = make_plan(compilation)
     wishes.hold_back()
-    output = Output(lambda why: supervisor.post(StopAsked(why, insists=False)))
+    output = Output()
     with Progress(plan, color, output.fail, sys.stdout, sys.stderr) as progress:
         file = os.path.abspath(compilation.source.path) if compilation.source.path else compilation.source.name
+        log = log_of(plan.name)
         try:
-            with claim(plan.name, file, compilation.graph.model.span) as home:
+            with claim(plan.name, file, compilation.graph.model.span, log=os.fspath(log or "")) as home:
                 wishes.listen()  # the host may take its time to answer
                 agreed = _host_agrees(compilation, color)
                 wishes.hold_back()
                 if not agreed:
                     say(f"{shown} is not started")
                     return Exit.INVALID
-                starter = partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True)
-                supervisor = Supervisor(
-                    plan,
-                    sources=sources(compilation.graph),
-                    tell=progress.tell,
-                    on_output=progress.wrote,
-                    limits=Limits(drain=timeout),
-                    starter=starter,
-                )
-                with Control(home.folder, Watched(supervisor, file)):
-                    wishes.go_to(supervisor)
-                    code = supervisor.run().code
+                code = _supervise(plan, compilation.graph, file, home, log, timeout, progress, output, wishes)
         except Refused as refused:
             progress.tell(Said(refused.diagnostic))
             return Exit.FINDINGS
@@ -138,12 +132,86 @@ def _run(shown: str, compilation: Compilation, timeout: float, color: str, wishe
     return Exit(code)
 
 
+def _supervise(
+    plan: Plan,
+    graph: Graph,
+    file: str,
+    home: Home,
+    log: Path | None,
+    timeout: float,
+    progress: Progress,
+    output: Output,
+    wishes: Wishes,
+) -> int:
+    """Run a topology, from its start to its end."""
+    from topo.plan import sources
+    from topo.run.children import Children
+    from topo.run.control import Control
+    from topo.run.journal import Journal
+    from topo.run.machine import Limits
+    from topo.run.supervisor import Supervisor
+
+    journal = Journal(plan)
+
+    def tell(event: Told) -> None:
+        progress.tell(event)
+        journal.tell(event)
+
+    def wrote(name: str, line: str, goes_on: bool) -> None:
+        journal.wrote(name, line, goes_on)
+        progress.wrote(name, line, goes_on)
+
+    supervisor = Supervisor(
+        plan,
+        sources=sources(graph),
+        tell=tell,
+        on_output=wrote,
+        limits=Limits(drain=timeout),
+        starter=partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True),
+        file=file,
+    )
+    output.stop_by(supervisor.post)
+    with _logged(log, journal, tell), Control(home.folder, supervisor, journal):
+        journal.note("info", "begun", f"{plan.name} is starting, from {file}", data={"file": file})
+        wishes.go_to(supervisor)
+        return supervisor.run().code
+
+
+@contextmanager
+def _logged(path: Path | None, journal: Journal, tell: Callable[[Told], None]) -> Iterator[None]:
+    """Have a log written within the block. Where that cannot be it is said, and all goes on without."""
+    from topo.run.events import Said
+    from topo.run.log import Log
+    from topo.run.mistakes import log_unwritable
+
+    def complain(error: OSError) -> None:
+        tell(Said(log_unwritable(os.fspath(path or "of this topology"), error.strerror or str(error))))
+
+    with ExitStack() as open_log:
+        try:
+            if path is None:
+                raise FileNotFoundError(errno.ENOENT, "there is no home folder")
+            log = Log(path, journal, complain)
+        except OSError as error:
+            complain(error)
+        else:
+            open_log.enter_context(log)
+        yield
+
+
 class Output:
     """What becomes of standard output: if it takes nothing any more, everything is stopped."""
 
-    def __init__(self, stop: Callable[[str], None]) -> None:
-        self._stop = stop
+    def __init__(self) -> None:
+        self._post: Callable[[StopAsked], None] | None = None
+        self._why = ""
         self._error: OSError | None = None
+
+    def stop_by(self, post: Callable[[StopAsked], None]) -> None:
+        """There is somebody now who can be asked to stop everything."""
+        self._post = post
+        if self._why:
+            self._stop(self._why)
 
     def fail(self, error: OSError) -> None:
         """It cannot be written to. That nobody is at its other end is a reason to stop, anything else a failure too."""
@@ -152,6 +220,13 @@ class Output:
         else:
             self._error = error
             self._stop("the output cannot be written")
+
+    def _stop(self, why: str) -> None:
+        from topo.run.events import StopAsked
+
+        self._why = why
+        if self._post is not None:
+            self._post(StopAsked(why, insists=False))
 
     def check(self) -> None:
         """Raise what was a failure."""

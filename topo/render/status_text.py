@@ -48,16 +48,9 @@ def _lines(snapshot: Snapshot, style: Style, now: float) -> Iterator[str]:
 
 
 def _row(member: DeviceSnapshot | AppSnapshot, now: float) -> tuple[str, ...]:
-    kind, life = (member.kind, member.life) if isinstance(member, DeviceSnapshot) else ("app", _app_life(member))
+    kind, life = (member.kind, member.life) if isinstance(member, DeviceSnapshot) else ("app", member.standing)
     since = ago(now - member.since) if member.since is not None else "-"
     return (member.name, kind, life, str(member.pid or "-"), str(member.restarts), since, member.where)
-
-
-def _app_life(app: AppSnapshot) -> str:
-    """Where an app stands; of one that has ended, how."""
-    if app.status is None or app.life != "ended":
-        return app.life
-    return "done" if app.status == 0 else f"ended {app.status}"
 
 
 def _sockets(device: DeviceSnapshot, style: Style) -> Iterator[str]:

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from topo.run import wire
 from topo.run.folder import Owner, control_path
 from topo.run.snapshot import Snapshot
 
-__all__ = ["NotRunning", "Refused", "Topology", "Trouble", "Unreachable", "find", "topologies"]
+__all__ = ["NotRunning", "Refused", "Seen", "Topology", "Trouble", "Unreachable", "find", "look", "look_at", "topologies"]
 
 PATIENCE = 5.0
 """Seconds that an answer may take."""
+GLANCE = 2.0
+"""The same, where several are asked one after the other."""
 STEP = 0.05
 """Seconds until a topology that does not answer yet is asked again."""
 BEGINNING = 10.0
@@ -81,29 +83,54 @@ class Topology(msgspec.Struct, frozen=True):
         return msgspec.convert(answer, Snapshot)
 
     def ask(self, verb: str, timeout: float = PATIENCE, **arguments: object) -> list[dict[str, Any]]:
-        """All that is answered, within so many seconds for each line."""
-        return list(self.stream(verb, timeout, timeout, **arguments))
+        """All that is answered, within so many seconds."""
+        try:
+            return list(self.stream(verb, timeout, time.monotonic() + timeout, **arguments))
+        except TimeoutError:
+            raise self._silent() from None
 
     def stream(
-        self, verb: str, timeout: float = PATIENCE, silence: float | None = None, **arguments: object
-    ) -> Iterator[dict[str, Any]]:
-        """The answers one by one. `timeout` is for the connection, `silence` for each line; None waits for ever."""
+        self, verb: str, timeout: float = PATIENCE, until: float | None = None, **arguments: object
+    ) -> Generator[dict[str, Any], None, None]:
+        """The answers one by one. So many seconds are for the first one; `until` that moment of the monotonic clock for all others.
+
+        TimeoutError at that moment.
+        """
         with self._connected(timeout) as connection, connection.makefile("rb") as lines:
+            connection.settimeout(timeout)
             try:
                 connection.sendall(wire.written({"verb": verb, **arguments}))
-                connection.settimeout(silence)
-                for line in lines:
-                    answer = json.loads(line)
-                    if "error" in answer:
-                        raise Refused(answer["error"]["message"], answer["error"]["exit"])
-                    if "end" in answer:
-                        return
-                    yield answer
+                line = lines.readline()
             except TimeoutError:
                 raise self._silent() from None
-            except OSError as error:  # the connection was broken
-                raise NotRunning(f"{self.id} has ended before it answered") from error
-        raise NotRunning(f"{self.id} has ended before it answered")
+            except OSError:  # the connection was broken
+                line = b""
+            while answer := _answer(line):
+                yield answer
+                connection.settimeout(None if until is None else max(STEP / 10, until - time.monotonic()))
+                with suppress(ConnectionResetError):
+                    line = b""
+                    line = lines.readline()
+            if answer is None:
+                raise NotRunning(f"{self.id} has ended before it answered")
+
+    def wait_until_gone(self, until: float | None = None) -> bool:
+        """Wait until nothing of it is left, not even its process if that does nothing else; say whether it has come to that."""
+        while not self._is_gone():
+            if until is not None and time.monotonic() > until:
+                return False
+            time.sleep(STEP)
+        return True
+
+    def _is_gone(self) -> bool:
+        if not self.owner.program and self.has_owner:
+            return False
+        return not self._is_still_there() or folders.clear(self.folder)
+
+    def _is_still_there(self) -> bool:
+        """Whether its folder is there, and not already that of another one of its name."""
+        owner = _owner(self.folder)
+        return owner is not None and owner == self.owner
 
     def begin(self, verb: str, timeout: float = PATIENCE, **arguments: object) -> socket.socket:
         """A connection on which this is asked; the answers come there, a line each."""
@@ -119,7 +146,7 @@ class Topology(msgspec.Struct, frozen=True):
         """A connection; one that is about to start may take a moment."""
         end = time.monotonic() + timeout
         while True:
-            if not self.has_owner or not self.folder.exists():
+            if not self.has_owner or not self._is_still_there():
                 raise NotRunning(f"{self.id} has ended")
             with suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError, TimeoutError):
                 return self._connect(max(STEP, end - time.monotonic()))
@@ -140,6 +167,41 @@ class Topology(msgspec.Struct, frozen=True):
 
     def _silent(self) -> Unreachable:
         return Unreachable(f"{self.id} runs, in process {self.owner.pid}, and does not answer")
+
+
+def _answer(line: bytes) -> dict[str, Any] | None:
+    """What a line answers; nothing in it at the end, None if the other side has left before that."""
+    if not line.endswith(b"\n"):
+        return None
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise Refused(answer["error"]["message"], answer["error"]["exit"])
+    return {} if "end" in answer else answer
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A topology, and what it answers; or why it does not."""
+
+    topology: Topology
+    snapshot: Snapshot | None = None
+    trouble: str = ""
+
+
+def look_at(topology: Topology) -> Seen:
+    """Ask a topology how it is. Raises NotRunning if it has ended."""
+    try:
+        return Seen(topology, topology.snapshot(GLANCE))
+    except Unreachable as trouble:
+        return Seen(topology, trouble=str(trouble))
+
+
+def look(environment: Mapping[str, str] = os.environ) -> list[Seen]:
+    """Ask all topologies how they are."""
+    found = []
+    for topology in topologies(environment):
+        with suppress(NotRunning):  # it has ended in between
+            found.append(look_at(topology))
+    return found
 
 
 def topologies(environment: Mapping[str, str] = os.environ) -> list[Topology]:

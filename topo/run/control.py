@@ -31,6 +31,7 @@ from topo.run.events import Command, Done, StopAsked, Told
 from topo.run.feed import Feed, Missed
 from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
+from topo.run.journal import Journal, Record
 from topo.run.snapshot import FORMAT_VERSION, Snapshot
 from topo.run.taps import NoTap, Tapped, Taps
 
@@ -87,8 +88,9 @@ class Refusal(Exception):
 class Call:
     """Somebody who asks."""
 
-    def __init__(self, supervisor: Controlled, connection: socket.socket, control: Control) -> None:
+    def __init__(self, supervisor: Controlled, journal: Journal, connection: socket.socket, control: Control) -> None:
         self.supervisor = supervisor
+        self.journal = journal
         self._connection = connection
         self._control = control
 
@@ -109,10 +111,10 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who wants it to end; and whether they insist, so that asking twice kills what is left."""
+    """Who wants it to end, and whether by force: what does not end at once is killed."""
 
     by: str = "ztopo down"
-    insists: bool = False
+    force: bool = False
 
 
 class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +143,8 @@ def status(call: Call, _: Nothing) -> Answers:
 
 def stop(call: Call, wish: Stop) -> Answers:
     """Let it end. That this is heard is all that is answered; its end is seen in the events."""
-    call.supervisor.post(StopAsked(wish.by, wish.insists))
+    for _ in range(2 if wish.force else 1):  # to insist twice is what forces it
+        call.supervisor.post(StopAsked(wish.by, insists=wish.force))
     yield {"asked": True}
 
 
@@ -162,23 +165,37 @@ def copies(call: Call, wanted: Devices) -> Answers:
     yield {"passed": call.taps.passed(wanted.devices)}
 
 
+def events(call: Call, _: Nothing) -> Answers:
+    """Say what runs, then what happens to it: `{"snapshot": ...}`, and each record of the journal except output."""
+    feed: Feed[Record] = Feed()
+    unsubscribe = call.journal.subscribe(feed.put)
+    try:
+        yield {"format_version": FORMAT_VERSION, "snapshot": call.supervisor.snapshot()}
+        yield from call.follow(feed)
+    finally:
+        unsubscribe()
+        feed.discard()
+
+
 VERBS = {
     "ping": Verb(Nothing, ping),
     "status": Verb(Nothing, status),
     "stop": Verb(Stop, stop),
     "tap": Verb(Devices, tap),
     "copies": Verb(Devices, copies),
+    "events": Verb(Nothing, events),
 }
 
 
 class Control:
     """The socket of a topology, and all who ask there. It answers within its block."""
 
-    def __init__(self, folder: Path, supervisor: Controlled) -> None:
+    def __init__(self, folder: Path, supervisor: Controlled, journal: Journal) -> None:
         """Raises `folder.Refused` if the socket cannot be made."""
         self._folder = folder
         self._supervisor = supervisor
         self.taps = Taps(supervisor)
+        self._journal = journal
         self._lock = threading.Lock()
         self._callers: dict[socket.socket, threading.Thread] = {}
         self._silent: dict[socket.socket, None] = {}
@@ -291,7 +308,7 @@ class Control:
         connection.settimeout(None)  # who does not read keeps but this thread
         try:
             verb, arguments = _understood(line)
-            with closing(verb.answer(Call(self._supervisor, connection, self), arguments)) as answers:
+            with closing(verb.answer(Call(self._supervisor, self._journal, connection, self), arguments)) as answers:
                 for answer in answers:
                     _send(connection, answer)
             last: object = {"end": True}
@@ -299,6 +316,8 @@ class Control:
             last = _error(str(refusal), refusal.exit)
         except OSError:
             raise
+        except RuntimeError as ended:  # so the supervisor says that there is nobody to ask any more
+            last = _error(str(ended), 3)
         except Exception as error:
             last = _error(f"a mistake in ztopo, please report it: {error!r}", 2)
         _send(connection, last)

@@ -69,6 +69,8 @@ class Owner(msgspec.Struct, frozen=True):
     """When, in seconds since the epoch."""
     program: bool = False
     """Whether it is part of a program that does more than run it."""
+    log: str = ""
+    """The path of its log, if it has one."""
     born: str = ""
     """When the process was started, as the kernel tells it: others may get its number later."""
 
@@ -111,11 +113,17 @@ def control_path(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def claim(
-    name: str, file: str, place: Span | None = None, environment: Mapping[str, str] = os.environ, *, program: bool = False
+    name: str,
+    file: str,
+    place: Span | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    program: bool = False,
+    log: str = "",
 ) -> Iterator[Home]:
     """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it.
 
-    A `program` gets a folder of its own, whoever else runs a topology of that name.
+    A `program` gets a folder of its own, whoever else runs a topology of that name. `log` is the path of its log.
     """
     with ExitStack() as release:
         try:
@@ -123,7 +131,8 @@ def claim(
             release.callback(_release, folder, handle)
             _sweep(folder)
             os.ftruncate(handle, 0)
-            os.pwrite(handle, wire.written(Owner(os.getpid(), file, name, time.time(), program, _born(os.getpid()))), 0)
+            owner = Owner(os.getpid(), file, name, time.time(), program, log, _process(os.getpid())[1])
+            os.pwrite(handle, wire.written(owner), 0)
         except OSError as error:
             folder = folder_of(name, environment)
             raise Refused(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error
@@ -188,15 +197,21 @@ def is_there(owner: Owner) -> bool:
         return False
     except PermissionError:
         return True
-    return not owner.born or owner.born == _born(owner.pid)
+    state, born = _process(owner.pid)
+    return state not in ENDED and (not owner.born or owner.born == born)
 
 
-def _born(pid: int) -> str:
-    """When a process was started, in whatever the kernel counts; nothing where it does not tell."""
+ENDED = ("Z", "X")
+"""The states of a process that has ended, and whose parent has not heard of it yet."""
+
+
+def _process(pid: int) -> tuple[str, str]:
+    """The state of a process, and when it was started, in whatever the kernel counts; nothing where it does not tell."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()
     except OSError:
-        return ""
+        return "", ""
+    return fields[0], fields[19]
 
 
 def clear(folder: Path) -> bool:

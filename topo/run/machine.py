@@ -632,8 +632,9 @@ class Machine:
         others = [n for n in company if n != name and self._lives_of(n)[n] in (*ALIVE, Life.LEAVING, Life.WAITING)]
         if others:
             self.companies.append((name, *others))
-            self.returning.update(n for n in others if self._lives_of(n)[n] != Life.WAITING)
-            self._stop_members(reversed(others))
+            lively = [n for n in others if self._lives_of(n)[n] != Life.WAITING]
+            self.returning.update(lively)
+            self._stop_members(reversed(lively))
 
     def _start_due(self) -> None:
         """Start those whose time has come, and for whom nothing is in the way."""

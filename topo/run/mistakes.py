@@ -28,6 +28,7 @@ __all__ = [
     "command_refused",
     "device_ended",
     "folder_unusable",
+    "log_unwritable",
     "needs_application",
     "process_ended",
     "runs_already",
@@ -346,6 +347,21 @@ def folder_unusable(folder: str, why: str) -> Diagnostic:
         code="ZT909",
         message=f"the runtime folder {folder} cannot be used: {why}",
         notes=("another one can be named in XDG_RUNTIME_DIR",),
+    )
+
+
+@finding("ZT915", "the log cannot be written", "warning")
+def log_unwritable(path: str, why: str) -> Diagnostic:
+    """What happens to a topology is also written to its log, which `ztopo logs` shows. The topology runs all the same without it.
+
+    The log lies in XDG_STATE_HOME, else STATE_DIRECTORY, else ~/.local/state, in the folder ztopo/NAME. If the disk is full it is
+    tried again with everything that happens, and the log says how many records are missing.
+    """
+    return Diagnostic(
+        code="ZT915",
+        message=f"the log {path} cannot be written: {why}",
+        severity="warning",
+        notes=("the topology runs all the same",),
     )
 
 

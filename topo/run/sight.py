@@ -26,8 +26,10 @@ CHANGING = (Bound, Ready, Failed, Stopped, Done, Started, Exited, Gone, PlanChan
 class Sight:
     """One topology as it is seen. `serial` changes whenever something of it does."""
 
-    def __init__(self, plan: Plan, machine: Machine) -> None:
+    def __init__(self, plan: Plan, machine: Machine, file: str = "") -> None:
+        """`file` is what the plan was read from."""
         self.machine = machine
+        self.file = file
         self.started = time.time()
         self.serial = 0
         self.counters: dict[str, Counters] = {}
@@ -80,7 +82,7 @@ class Sight:
         """All of it, at this moment."""
         return Snapshot(
             name=self.plan.name,
-            file="",
+            file=self.file,
             phase=self.machine.phase,
             pid=os.getpid(),
             started=self.started,

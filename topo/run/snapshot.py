@@ -67,6 +67,13 @@ class AppSnapshot(msgspec.Struct, frozen=True):
     status: int | None = None
     """What it ended with, or its signal as a negative number; None while it runs."""
 
+    @property
+    def standing(self) -> str:
+        """Its life in a word; of one that has ended, how."""
+        if self.status is None or self.life != "ended":
+            return self.life
+        return "done" if self.status == 0 else f"ended {self.status}"
+
 
 class Snapshot(msgspec.Struct, frozen=True):
     """A whole topology."""

@@ -131,10 +131,11 @@ class Supervisor:
         starter: Callable[[Post, OnOutput], Starter] = Children,
         clock: Callable[[], float] = time.monotonic,
         base: Mapping[str, str] = os.environ,
+        file: str = "",
     ) -> None:
         """With a `context`, thread devices live in this process and share it; else in a process of their own.
 
-        `base` is the environment that apps start from.
+        `base` is the environment that apps start from, `file` what the plan was read from.
         """
         self.events: SimpleQueue[Event] = SimpleQueue()
         self.diagnostics: list[Diagnostic] = []
@@ -147,7 +148,7 @@ class Supervisor:
         self._base = base
         local = frozenset({plan.hosted.name}) if plan.hosted and context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
-        self.sight = Sight(plan, self.machine)
+        self.sight = Sight(plan, self.machine, file)
         self.ledger = Ledger(plan, self.sight)
         self._reports = Reports(self.sight, sources)
         self.hosts: dict[str, Worker | LocalHost] = {}

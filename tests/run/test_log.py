@@ -1,0 +1,295 @@
+"""The log: every record in it, whatever the disk does, and read through rotation."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import resource
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE
+from tests.run.conftest import World
+from tests.run.test_up import SLEEPER, app
+from topo.diagnostic import Diagnostic
+from topo.run import log as log_module
+from topo.run.events import Bound, Exited, Gone, Phased, Ready, Restarting, Said, Started, Stopping
+from topo.run.journal import Journal, Record
+from topo.run.log import Log, Tail, log_of, pieces
+
+
+@pytest.fixture
+def journal() -> Journal:
+    from topo.compile import compile, make_plan
+    from topo.source import Source
+
+    text = 'device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }\napp there { run "sleep 600" }\n'
+    clock = itertools.count(1_000_000_000)
+    return Journal(make_plan(compile(Source(text, "t.ztopo"), fragment=True)), lambda: float(next(clock)))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "log.jsonl"
+
+
+def never(error: OSError) -> None:
+    raise AssertionError(error)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    tail = Tail(path)
+    try:
+        return list(tail.read())
+    finally:
+        tail.close()
+
+
+# Records
+
+
+def test_what_is_told_becomes_a_record(journal: Journal) -> None:
+    records: list[Record] = []
+    stop = journal.subscribe(records.append)
+    for event in (
+        Started("thread host", 41),
+        Bound("relay", {"relay.in": ("inproc://a",)}),
+        Ready("relay"),
+        Phased("running"),
+        Started("there", 42),
+        Restarting("there", 2, 0.5),
+        Said(Diagnostic(code="ZT999", message="something", severity="warning")),
+    ):
+        journal.tell(event)
+    journal.wrote("there", "hello", False)
+    stop()
+    journal.tell(Ready("relay"))
+    assert [(r.component, r.event, r.message, r.level, r.where, r.pid) for r in records] == [
+        ("thread host", "started", "started as process 41", "info", "", 41),
+        ("relay", "bound", "bound inproc://a", "info", "t.ztopo:1", 41),
+        ("relay", "ready", "ready", "info", "t.ztopo:1", 41),
+        ("", "phase", "running", "info", "", os.getpid()),
+        ("there", "started", "started as process 42", "info", "t.ztopo:2", 42),
+        ("there", "restarting", "starts again, attempt 2, in 0.5 s", "warning", "t.ztopo:2", 42),
+        ("", "finding", "something [ZT999]", "warning", "", os.getpid()),
+    ]
+    assert records[1].data == {"addresses": {"relay.in": ("inproc://a",)}}
+    assert records[0].time == "2001-09-09T01:46:40.000000Z"
+
+
+def test_an_end_that_was_asked_for_is_no_warning(journal: Journal) -> None:
+    records: list[Record] = []
+    journal.subscribe(records.append)
+    journal.tell(Started("there", 42))
+    journal.tell(Exited("there", -15))
+    journal.tell(Gone("there"))
+    journal.tell(Started("there", 43))
+    journal.tell(Stopping("somebody"))
+    journal.tell(Exited("there", -15))
+    assert [(r.event, r.level, r.pid) for r in records if r.component] == [
+        ("started", "info", 42),
+        ("exited", "warning", 42),
+        ("gone", "debug", None),
+        ("started", "info", 43),
+        ("exited", "info", 43),
+    ]
+
+
+# Writing
+
+
+def test_records_and_output_are_written_and_read(journal: Journal, path: Path) -> None:
+    with Log(path, journal, never):
+        journal.tell(Started("there", 42))
+        journal.wrote("there", "caf\xe9 \udcff", False)
+        journal.wrote("there", "more", True)
+    started, first, second = read(path)
+    assert (started["event"], started["pid"]) == ("started", 42)
+    assert (first["component"], first["event"], first["message"]) == ("there", "output", "caf\xe9 \udcff")
+    assert second["data"] == {"goes_on": True}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_one_goes_on_behind_the_one_before_even_if_that_was_torn(journal: Journal, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b'{"event": "first"}\n{"event": "to')
+    with Log(path, journal, never):
+        journal.note("info", "begun", "again")
+    assert [r["event"] for r in read(path)] == ["first", "begun"]
+
+
+def test_it_does_not_grow_for_ever(journal: Journal, path: Path) -> None:
+    with Log(path, journal, never, size=4000):
+        for number in range(2000):
+            journal.wrote("there", str(number), False)
+            if number % 100 == 0:
+                wait_until_written(path, number)
+    files = pieces(path)
+    assert [f.name for f in files] == ["log.jsonl.3", "log.jsonl.2", "log.jsonl.1", "log.jsonl"]
+    assert sum(f.stat().st_size for f in files) < 4 * 4000 + 500 * 200
+    numbers = [int(r["message"]) for r in read(path)]
+    assert numbers == list(range(numbers[0], 2000))
+
+
+def wait_until_written(path: Path, number: int) -> None:
+    """Wait until this one has been written, so that what comes next is written by itself."""
+    wanted = f'"message":"{number}"'.encode()
+
+    def is_there() -> bool:
+        with suppress(FileNotFoundError):  # it is being replaced just now
+            return any(wanted in file.read_bytes() for file in pieces(path))
+        return False
+
+    wait_for(is_there)
+
+
+def test_a_tail_follows_through_rotation(journal: Journal, path: Path) -> None:
+    """The reader is slower than the writer, and now and then faster."""
+    numbers: list[int] = []
+    tail = Tail(path)
+    assert list(tail.read()) == []
+    with Log(path, journal, never, size=20_000):
+        for number in range(1000):
+            journal.wrote("there", str(number), False)
+            if number % 150 == 0:
+                wait_until_written(path, number)
+                numbers += [int(r["message"]) for r in tail.read()]
+    numbers += [int(r["message"]) for r in tail.read()]
+    tail.close()
+    assert len(pieces(path)) > 2
+    assert numbers == list(range(1000))
+
+
+def test_a_tail_whose_file_is_gone_goes_on_with_the_oldest(journal: Journal, path: Path) -> None:
+    tail = Tail(path)
+    with Log(path, journal, never, size=1000):
+        journal.wrote("there", "0", False)
+        wait_until_written(path, 0)
+        assert [r["message"] for r in tail.read()] == ["0"]
+        for number in range(1, 100):
+            journal.wrote("there", str(number), False)
+            wait_until_written(path, number)
+    numbers = [int(r["message"]) for r in tail.read()]
+    tail.close()
+    jumps = [(a, b) for a, b in itertools.pairwise(numbers) if b != a + 1]
+    assert len(jumps) == 1, "it has read its own file to the end, and then what there still was"
+    assert (numbers[0], numbers[-1]) == (1, 99)
+
+
+def test_nobody_waits_for_a_disk_that_takes_its_time(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "WAITING", 10)
+    held, go_on = threading.Event(), threading.Event()
+    write = os.write
+
+    def slow(handle: int, data: bytes) -> int:
+        held.set()
+        go_on.wait(PATIENCE)
+        return write(handle, data)
+
+    monkeypatch.setattr(os, "write", slow)
+    with Log(path, journal, never):
+        journal.wrote("there", "first", False)
+        assert held.wait(PATIENCE)
+        for number in range(100):
+            journal.wrote("there", str(number), False)
+        go_on.set()
+    said = [r["message"] for r in read(path)]
+    assert said == ["first", *map(str, range(10)), "90 records are missing here"]
+
+
+class Full:
+    """A disk that is full for a while."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self._room = 0
+        self._write = os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def write(self, handle: int, data: bytes) -> int:
+        if not self.full:
+            self._room = 10
+            return self._write(handle, data)
+        if not self._room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data, self._room = data[: self._room], 0
+        return self._write(handle, data)
+
+
+def test_a_full_disk_is_said_once_and_what_is_missing_is_counted(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Full(monkeypatch)
+    complaints: list[OSError] = []
+    heard = threading.Event()
+
+    def complain(error: OSError) -> None:
+        complaints.append(error)
+        journal.note("warning", "complaint", "full")
+        heard.set()
+
+    with Log(path, journal, complain):
+        journal.wrote("there", "before", False)
+        wait_for(lambda: path.stat().st_size > 0)
+        disk.full = True
+        journal.wrote("there", "lost", False)
+        assert heard.wait(PATIENCE)
+        disk.full = False
+        journal.wrote("there", "after", False)
+    said = [(r["event"], r["message"]) for r in read(path)]
+    assert said[0] == ("output", "before")
+    assert ("missed", "1 record is missing here") in said or ("missed", "2 records are missing here") in said
+    assert said[-1] == ("output", "after")
+    assert len(complaints) == 1
+
+
+def test_logs_lie_in_the_folder_for_state(tmp_path: Path) -> None:
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    state = {"XDG_STATE_HOME": "/s", "STATE_DIRECTORY": "/var/lib/x:/other", "HOME": "/home/me"}
+    assert log_of("t", runtime | state) == Path("/s/ztopo/t/log.jsonl")
+    state["XDG_STATE_HOME"] = "relative"
+    assert log_of("t", runtime | state) == Path("/var/lib/x/ztopo/t/log.jsonl")
+    assert log_of("t", runtime | {"HOME": "/home/me"}) == Path("/home/me/.local/state/ztopo/t/log.jsonl")
+
+
+# The command
+
+
+def lines_in(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_up_goes_on_where_no_more_log_can_be_written(world: World) -> None:
+    """Files may have no more than so many bytes, so that the system refuses what a full disk would refuse."""
+    world.topology(app("loud", "python -c \"print('x' * 1000, *range(900), sep=chr(10)); import signal; signal.pause()\""))
+    limit = 100_000
+    up = world.up("t.ztopo", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    up.wait_for_all(r"^loud +\| 899$", r"^warning\[ZT915\]: the log .*log\.jsonl cannot be written: File too large$")
+    up.interrupt()
+    assert up.end() == 0, up.text
+    assert up.text.count("ZT915") == 1
+    log = world.state / "ztopo" / "t" / "log.jsonl"
+    assert all(json.loads(line) for line in log.read_bytes().splitlines())
+
+
+def test_up_goes_on_without_a_log_where_there_can_be_none(world: World) -> None:
+    world.state.write_text("no folder")
+    world.topology(app("there", SLEEPER))
+    up = world.up("t.ztopo")
+    up.wait_for("^warning\\[ZT915\\]: the log .* cannot be written: Not a directory$")
+    up.wait_for(r"\| there$")
+    up.interrupt()
+    assert up.end() == 0
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Wait for what a thread does that tells nobody."""
+    while not holds():
+        threading.Event().wait(0.001)

@@ -1,0 +1,66 @@
+"""`ztopo down`: stop a running topology, and wait until nothing of it is left."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topo.cli import Exit, name_argument, say, topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from topo.run.client import Topology
+
+WORTH_SAYING = ("busy", "finding", "missed")
+"""The events that are shown, as they happen."""
+
+
+@click.command()
+@name_argument
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Kill what has not ended by then.")
+def command(name: str | None, timeout: float | None) -> Exit:
+    """Stop a running topology in order, sources first, and wait until nothing of it is left.
+
+    If that takes more than a moment, it says who is still busy. Without --timeout each device and app has its own time to end.
+    Ends with 0 when nothing is left, with 1 if something had to be killed because of --timeout, with 3 if there is no such topology.
+    Ctrl-C ends the waiting only.
+    """
+    found = topology(name)
+    forced = not _stop(found, timeout)
+    say(f"{found.id} has stopped" + (f"; what had not ended after {timeout:g} s was killed" if forced else ""))
+    return Exit.FINDINGS if forced else Exit.DONE
+
+
+def _stop(found: Topology, timeout: float | None) -> bool:
+    """Stop it, and say whether that came about without force."""
+    from topo.run.client import NotRunning
+
+    until = None if timeout is None else time.monotonic() + timeout
+    in_time = True
+    try:
+        with closing(found.stream("events", until=until)) as stream:
+            next(stream)  # what is told from now on is seen
+            say(f"stopping {found.id}")
+            found.ask("stop", by="ztopo down")
+            in_time = _watch(stream)
+        if not in_time:
+            found.ask("stop", by=f"ztopo down --timeout {timeout:g}", force=True)
+    except NotRunning:
+        pass  # it has ended in between
+    found.wait_until_gone()
+    return in_time
+
+
+def _watch(stream: Iterator[dict[str, Any]]) -> bool:
+    """Show what is worth it until the end, and say whether that came in time."""
+    try:
+        for answer in stream:
+            if answer.get("event") in WORTH_SAYING:
+                say(answer["message"])
+    except TimeoutError:
+        return False
+    return True
