@@ -236,6 +236,7 @@ REFUSED = r"""ztopo 1
 topology everything
 ## A doc comment.
 device mux: queue swap {
+    restart always
     in  ROUTER bind tcp://127.0.0.1:5560 { linger 0; sndhwm 5 }
     out ROUTER bind tcp://127.0.0.1:* { hwm 7; recovery_ivl 1500ms; routing_id * }
     monitor PUB bind ipc:///tmp/m

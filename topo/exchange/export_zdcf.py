@@ -153,7 +153,7 @@ class _Writing:
             self._behind(app.run_span or app.span, "`run inside` is not carried over")
         if app.replica is not None and app.replica.count is None:
             self._behind(app.span, f"`{app.name}` is any number, and is written once")
-        self._doc(app)
+        self._common(app)
         sockets = {name: written for s in app.sockets if (written := self._socket(s)) for name in [_plain(s.name + s.bracket)]}
         document = self._context(app.context, app.span)
         if sockets:
@@ -168,7 +168,7 @@ class _Writing:
         return {} if context.io_threads is None else {"context": {"iothreads": context.io_threads}}
 
     def _device(self, device: Device) -> Document | None:
-        self._doc(device)
+        self._common(device)
         if device.swap is not None:
             self._behind(device.swap, "`swap` is not carried over", "a device of ZDCF passes messages on as they are")
         if device.side("out") is None:
@@ -187,9 +187,11 @@ class _Writing:
             sockets[SIDES_THERE[side.role]] = written
         return {"type": KINDS_THERE.get(device.kind, "zmq_queue"), "sockets": sockets}
 
-    def _doc(self, component: Component) -> None:
+    def _common(self, component: Component) -> None:
         if component.doc:
             self._behind(component.span, "a doc comment is not carried over")
+        if component.restart is not None:
+            self._behind(component.restart.span, "`restart` is not carried over", "ZDCF says nothing of ends")
 
     # Sockets
 
