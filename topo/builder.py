@@ -20,7 +20,7 @@ from topo.compile import Compilation, compile_tree, judge_host, make_plan, read,
 from topo.diagnostic import Diagnostic, counted, has_errors
 from topo.host import wanted
 from topo.model import Policy
-from topo.plan import RestartPlan, sources
+from topo.plan import Plan, RestartPlan, sources
 from topo.source import Source, Span
 from topo.syntax import tree
 from topo.unresolve import model_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import networkx
     import zmq
 
-    from topo.run.running import Running
+    from topo.run.running import Running, Starting
 
 __all__ = ["AppBuilder", "DeviceBuilder", "Topology", "TopologyError", "load", "loads"]
 
@@ -275,22 +275,48 @@ class Topology:
         What fails later stops everything. It is logged as it happens, by the logger `ztopo`, `on_failure` is called with it in
         a thread of ztopo's, which goes on only when that returns, and it is raised when the block is left, and by `wait` and `socket`.
         """
+        from topo.run.running import start
+
+        plan, where = self._to_start()
+        return start(plan, context=context, sources=where, on_failure=on_failure, error=TopologyError)
+
+    def up_async(
+        self, *, context: zmq.Context[Any] | None = None, on_failure: Callable[[Diagnostic], None] | None = None
+    ) -> Starting:
+        """The same for the tasks of an event loop: `async with topology.up_async() as running`, or `running = await ...`.
+
+        What waits is in `running.aio`. A task that is cancelled while it starts leaves nothing running.
+        """
+        import asyncio
+
+        from topo.run.running import Starting, start_awaited
+
+        async def begin() -> Running:
+            plan, where = await asyncio.to_thread(self._to_start)
+            return await start_awaited(plan, context=context, sources=where, on_failure=on_failure, error=TopologyError)
+
+        return Starting(begin)
+
+    def _to_start(self) -> tuple[Plan, dict[str, Source]]:
+        """The plan of a topology that can start here, and the texts that its places are in."""
         from topo.run import runs_here
 
         wrong = runs_here()
         if wrong is not None:
             raise TopologyError([wrong])
-        from topo.run.running import start
         from topo.run.survey import survey
 
-        compilation = self.compile()
-        if not compilation.valid:
-            raise TopologyError(compilation.diagnostics)
+        compilation = self._valid()
         said = judge_host(compilation, survey(wanted(compilation.graph)))
         if has_errors(said):
             raise TopologyError(said)
-        where = sources(compilation.graph)
-        return start(make_plan(compilation), context=context, sources=where, on_failure=on_failure, error=TopologyError)
+        return make_plan(compilation), sources(compilation.graph)
+
+    def _valid(self) -> Compilation:
+        compilation = self.compile()
+        if not compilation.valid:
+            raise TopologyError(compilation.diagnostics)
+        return compilation
 
     # Places
 

@@ -20,6 +20,7 @@ from topo.zeromq.sockets import SOCKETS
 from topo.zeromq.transports import for_connecting
 
 __all__ = [
+    "THREAD_HOST",
     "AppPlan",
     "BindPlan",
     "ConnectPlan",

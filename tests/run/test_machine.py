@@ -522,6 +522,47 @@ def test_that_nothing_is_left_in_the_middle_of_a_change_is_not_the_end() -> None
     assert history.machine.phase == "ended"
 
 
+def started_by_a_change(*names: str) -> History:
+    """A history in which a change has ended these, which have been ready before, and starts them again."""
+    history = History(RESTARTED)
+    history.running()
+    history.hear(ChangeBegun(), EndAsked(names), *(Stopped(n, "terminated") for n in names), StartAsked(names))
+    return history
+
+
+def test_those_that_a_change_starts_bind_all_before_any_connects() -> None:
+    history = started_by_a_change("a", "b")
+    history.hear(Exited(HOST, 0), Gone(HOST), Started(HOST, 5))
+    assert history.hear(Bound("a", {})) == []
+    assert history.hear(Bound("b", {})) == [ConnectDevices(HOST, ("a", "b"))]
+    history.hear(Ready("a"))
+    assert history.machine.trial == {"b"}
+
+
+def test_one_that_a_change_starts_and_that_fails_takes_nobody_along() -> None:
+    history = started_by_a_change("a")
+    history.hear(Failed("a", "bind", "a.in", errno=98))
+    assert history.machine.life("a") == Life.ENDED
+    assert [r.warning for r in history.reports()] == [True]
+    assert history.machine.phase == "running"
+    assert not any(isinstance(act, SayRestart) for act in history.acts)
+
+
+def test_one_that_a_change_starts_and_that_takes_too_long_ends() -> None:
+    history = started_by_a_change("a")
+    assert history.hear(TimeOver("late", "a"))[:2] == [
+        Report(TimeOver("late", "a"), ("a",), warning=True),
+        StopDevices(HOST, ("a",)),
+    ]
+    assert history.machine.phase == "running"
+
+
+def test_once_a_change_is_over_nobody_is_on_trial() -> None:
+    history = started_by_a_change("a")
+    history.hear(ChangeOver(), Bound("a", {}), Failed("a", "run", "a.in", errno=5))
+    assert any(isinstance(act, SayRestart) for act in history.acts)
+
+
 NAMES = ("a", "b", "c")
 UNITS = (HOST, "c", "source", "sink")
 EVENTS: st.SearchStrategy[Event] = st.one_of(

@@ -90,7 +90,7 @@ def test_devices_share_the_applications_context(here: Path, context: zmq.Context
         assert worker.recv() == b"question"
         worker.send(b"answer")
         assert client.recv() == b"answer"
-        assert running.statistics()["relay"]["state"] == "running"
+        assert running.statistics()["relay"].state == "running"
         assert not running.wait(0)
         assert {n: signal.getsignal(n) for n in before} == before
     assert running.ended

@@ -204,8 +204,8 @@ class Device:
         except (OSError, zmq.ZMQError) as error:
             self._post(NotDone(name, number, error.errno or 0, error.strerror or str(error)))
 
-    def _do(self, proxy: Proxy, command: Command) -> str:
-        """Carry it out, and return the address that was bound, if one was."""
+    def _do(self, proxy: Proxy, command: Command) -> tuple[str, ...]:
+        """Carry it out, and return the addresses that were bound, if any were."""
         match command:
             case Pause():
                 proxy.pause()
@@ -213,8 +213,8 @@ class Device:
                 proxy.resume()
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
-            case BindTo(socket, endpoint):
-                return self._bindings.bind_to(self._sockets[socket], socket, -1, endpoint)
+            case BindTo(socket, endpoint, before):
+                return (self._bindings.bind_to(self._sockets[socket], socket, -1, endpoint, before=before),)
             case UnbindFrom(socket, address):
                 self._bindings.unbind(self._context, self._sockets[socket], address)
             case ConnectTo(socket, address):
@@ -227,9 +227,9 @@ class Device:
                 return self._attach(proxy, plan)
             case Detach():
                 self._detach(proxy)
-        return ""
+        return ()
 
-    def _attach(self, proxy: Proxy, plan: SocketPlan) -> str:
+    def _attach(self, proxy: Proxy, plan: SocketPlan) -> tuple[str, ...]:
         if self.plan.capture is not None:
             raise OSError(errno.EALREADY, f"{self.plan.name} has a monitor")
         socket = make(self._context, plan, MADE_AS.get(plan.type, plan.type))
@@ -242,7 +242,7 @@ class Device:
             raise
         self._sockets[plan.id] = socket
         self.plan = msgspec.structs.replace(self.plan, capture=plan)
-        return addresses[0] if addresses else ""
+        return addresses
 
     def _detach(self, proxy: Proxy) -> None:
         plan = self.plan.capture

@@ -23,6 +23,8 @@ __all__ = [
     "Busy",
     "ChangeBegun",
     "ChangeOver",
+    "ChangeStep",
+    "Changed",
     "Changing",
     "Command",
     "Connect",
@@ -53,6 +55,7 @@ __all__ = [
     "Restarting",
     "Resume",
     "Resumed",
+    "RolledBack",
     "Said",
     "SetOption",
     "Standing",
@@ -125,8 +128,13 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
     device: str
     number: int
-    address: str = ""
-    """The real address, if something was bound."""
+    addresses: tuple[str, ...] = ()
+    """The real addresses, if something was bound."""
+
+    @property
+    def address(self) -> str:
+        """The real address, if one was bound."""
+        return self.addresses[0] if self.addresses else ""
 
 
 class NotDone(msgspec.Struct, frozen=True, tag=True):
@@ -162,10 +170,11 @@ class Drain(msgspec.Struct, frozen=True, tag=True):
 
 
 class BindTo(msgspec.Struct, frozen=True, tag=True):
-    """Bind a socket, by id, to one address more."""
+    """Bind a socket, by id, to one address more: to the one that the endpoint was bound as before, if there is one."""
 
     socket: str
     endpoint: str
+    before: str = ""
 
 
 class UnbindFrom(msgspec.Struct, frozen=True, tag=True):
@@ -403,8 +412,45 @@ class Wish(msgspec.Struct, frozen=True):
     act: Callable[[], None]
 
 
-Changing = EndAsked | StartAsked | PlanChanged | ChangeBegun | ChangeOver
-Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | Looked | ReloadAsked | Changing | Wish
+# Whoever changes what runs says to all who listen
+
+
+class Changing(msgspec.Struct, frozen=True):
+    """A change of what runs begins: what it is in all, and how many steps it has."""
+
+    what: str
+    steps: int
+
+
+class ChangeStep(msgspec.Struct, frozen=True):
+    """A step of a change begins: the `number`th, what it does, and the `file:line` of who or what it is about."""
+
+    number: int
+    what: str
+    where: str = ""
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """The change is done."""
+
+    what: str
+
+
+class RolledBack(msgspec.Struct, frozen=True):
+    """A step could not be done, so everything is as it was before the change, but for what is `left`."""
+
+    what: str
+    """The step, as it was said."""
+    why: str
+    where: str = ""
+    """The `file:line` of what could not be done."""
+    left: tuple[str, ...] = ()
+    """What could not be taken back, and why."""
+
+
+ByChange = EndAsked | StartAsked | PlanChanged | ChangeBegun | ChangeOver
+OfChange = Changing | ChangeStep | Changed | RolledBack
+Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | Looked | ReloadAsked | ByChange | OfChange | Wish
 
 # The supervisor says to whoever listens
 
@@ -454,4 +500,4 @@ class Said(msgspec.Struct, frozen=True):
     diagnostic: Diagnostic
 
 
-Told = FromDevice | FromStarter | ReloadAsked | Phased | Stopping | Busy | Undrained | Restarting | Said
+Told = FromDevice | FromStarter | ReloadAsked | OfChange | Phased | Stopping | Busy | Undrained | Restarting | Said

@@ -7,10 +7,12 @@ option wants something of the listening socket that libzmq alone would set.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import zmq
 
 from topo.devcore.listener import Listener, listen
-from topo.plan import DevicePlan, Origin, SocketPlan
+from topo.plan import BindPlan, DevicePlan, Origin, SocketPlan
 from topo.zeromq.transports import parse
 
 __all__ = ["Kept"]
@@ -20,28 +22,48 @@ OF_THE_LISTENING = frozenset({"bindtodevice", "priority", "tos", "use_fd"})
 ANY_PORT = ("*", "0", "!")
 
 
+class Bind(NamedTuple):
+    """What is kept: of a socket, by id, an endpoint as it is wanted, for IPv6 too or not."""
+
+    socket: str
+    endpoint: str
+    ipv6: bool
+
+
 class Kept:
     """The descriptors of one topology."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, dict[Origin, Listener]] = {}
+        self._listeners: dict[str, dict[Bind, Listener]] = {}
 
     def of(self, device: DevicePlan) -> dict[Origin, int]:
         """The descriptors of the binds of a device that are kept, or can be kept from now on. They stay ours."""
+        self.trim(device)
         there = self._listeners.setdefault(device.name, {})
-        wanted = {Origin(s.id, index): (s, bind.endpoint) for s in device.sockets for index, bind in enumerate(s.binds)}
-        for gone in there.keys() - wanted.keys():
-            del there[gone]
-        for origin, (socket, endpoint) in wanted.items():
-            if origin not in there:
-                found = _listen(socket, endpoint)
+        handles = {}
+        for socket in device.sockets:
+            for index, bind in enumerate(socket.binds):
+                kept = _kept_as(socket, bind)
+                found = there.get(kept) or _listen(socket, bind.address or bind.endpoint)
                 if found is not None:
-                    there[origin] = found
-        return {origin: listener.handle for origin, listener in there.items()}
+                    there[kept] = found
+                    handles[Origin(socket.id, index)] = found.handle
+        return handles
+
+    def trim(self, device: DevicePlan) -> None:
+        """Close what is kept for a device that is to bind something else by now."""
+        wanted = {_kept_as(socket, bind) for socket in device.sockets for bind in socket.binds}
+        there = self._listeners.get(device.name, {})
+        for gone in there.keys() - wanted:
+            del there[gone]
 
     def give_up(self, device: str) -> None:
         """Close what is kept for a device."""
         self._listeners.pop(device, None)
+
+
+def _kept_as(socket: SocketPlan, bind: BindPlan) -> Bind:
+    return Bind(socket.id, bind.endpoint, any(o.name == "ipv6" and o.value for o in socket.options))
 
 
 def _listen(socket: SocketPlan, endpoint: str) -> Listener | None:

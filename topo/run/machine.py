@@ -33,7 +33,8 @@ While the topology runs, a failure is first a matter of who has failed: is it to
 and done. A process lives until no device of it is left, or to come. Only who may not be started again takes the rest along.
 
 While the topology runs, it can also be changed, by whoever has begun a change: devices and apps end and stay so, others start,
-and what is wanted becomes another plan.
+and what is wanted becomes another plan. Those that a change starts are on trial until they are ready: first all of them bind, then
+all connect, and one that fails is not started again, nor does it take anybody along. Whoever changes sees it, and takes it back.
 """
 
 from __future__ import annotations
@@ -377,6 +378,8 @@ class Machine:
         """Those that somebody has stopped with a signal: they hear nothing before they go on."""
         self.changing = False
         """Whether somebody is carrying out a change."""
+        self.trial: set[str] = set()
+        """Those that the change has started and that are not ready yet."""
         self.stage = -1
         self.waiting_for: list[str] = []
         """Of the stage that is being stopped; those at the end of the list may have ended."""
@@ -408,15 +411,17 @@ class Machine:
             case Bound(device, addresses):
                 self.addresses.update(addresses)
                 if self._move(self.devices, device, "bound") and self.phase == "running":
-                    self._connect([device])
+                    self._connect_next(device)
             case Ready(device):
                 if self._move(self.devices, device, "ready"):
                     self.tried.add(device)
+                    self.trial.discard(device)
             case Failed(device) | Stopped(device):
                 self._device_ended(event, device)
             case Started(name):
                 if self._move(self._lives(name), name, "started") and name in self.apps:
                     self.tried.add(name)
+                    self.trial.discard(name)
             case Refused(name):
                 self._refused(event, name)
             case Exited(name):
@@ -444,6 +449,7 @@ class Machine:
                 self._take(plan)
             case ChangeBegun() | ChangeOver():
                 self.changing = isinstance(event, ChangeBegun)
+                self.trial.clear()
         return self._settle()
 
     def life(self, member: str) -> Life | None:
@@ -589,12 +595,13 @@ class Machine:
 
     def _mishap(self, event: Event, names: tuple[str, ...], *, asked: bool = False) -> None:
         """Something has failed: who may be started again is, else everything ends. Of one who was to end anyway it is only said."""
+        proved = tuple(name for name in names if name not in self.trial)
         if self.phase != "running":
             self._fail(event, self._about(event, names))
-        elif asked:
+        elif asked or (names and not proved):
             self.acts.append(Report(event, self._about(event, names), warning=True))
         else:
-            self._recover(event, names, well=False)
+            self._recover(event, proved, well=False)
 
     def _about(self, event: Event, names: tuple[str, ...]) -> tuple[str, ...]:
         """The devices that a process has taken with it. All else names itself who it is about."""
@@ -693,7 +700,18 @@ class Machine:
         self._stop_members(there, drain)
 
     def _start_wanted(self, names: tuple[str, ...]) -> None:
-        self._start([n for n in names if self._lives_of(n).get(n) in STARTABLE])
+        """Start these. If that is a part of a change, they are on trial."""
+        startable = [n for n in names if self._lives_of(n).get(n) in STARTABLE]
+        if self.changing:
+            self.trial.update(startable)
+        self._start(startable)
+
+    def _connect_next(self, device: str) -> None:
+        """Let a device connect; one on trial together with the others, when all of them have bound."""
+        if device not in self.trial:
+            self._connect([device])
+        elif not any(self.devices.get(n) in (*STARTABLE, Life.STARTING) for n in self.trial):
+            self._connect(n for n in self.host_of if n in self.trial)
 
     # Phases
 
@@ -915,6 +933,9 @@ class Machine:
                 self._fail(event, late)
             case "restart" if self._lives_of(event.name).get(event.name) == Life.WAITING or event.name in self.returning:
                 self.due.add(event.name)
+            case "late" if self.phase == "running" and event.name in self.trial:
+                self.acts.append(Report(event, (event.name,), warning=True))
+                self._rest((event.name,), None)
             case "late" if self.phase == "running" and self.devices.get(event.name) in UNREADY:
                 self._fail(event, (event.name,))
             case "stop" if self._is_late(event):

@@ -23,7 +23,14 @@ class Reports:
 
     def __init__(self, sight: Sight, sources: Mapping[str, Source] | None) -> None:
         self._sight = sight
+        self._sources: Mapping[str, Source] = {}
+        self.know(sources or {})
+
+    def know(self, sources: Mapping[str, Source]) -> Mapping[str, Source]:
+        """Let these be the texts that places are in, and return those that were."""
+        before, self._sources = self._sources, sources
         self._places = Places(sources)
+        return before
 
     def of(self, report: Report) -> Diagnostic:
         """The diagnostic of a report. What does not end the topology is a warning."""

@@ -10,24 +10,26 @@ import atexit
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Any
 
 import zmq
 
+from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run import sockets
 from topo.run.events import Phased, Said, StopAsked, Told
-from topo.run.host import LocalHost
 from topo.run.machine import Limits
+from topo.run.moment import Moment
+from topo.run.snapshot import Snapshot
 from topo.run.sockets import Context, Socket
 from topo.run.supervisor import Outcome, Supervisor
 from topo.source import Source
 from topo.text import harmless
 
-__all__ = ["RunError", "Running", "start"]
+__all__ = ["Awaited", "RunError", "Running", "Starting", "start", "start_awaited"]
 
 DRAIN = 1.0
 """For how many seconds it drains, if nobody says: the program itself may be who does not read any more."""
@@ -64,11 +66,33 @@ def start(
     of the supervisor, `on_failure` of what fails once it is ready. Whatever goes wrong is raised as `error` makes it from
     diagnostics, with nothing left running.
     """
-    running = Running(plan, in_process, context or zmq.Context.instance(), sources, on_event, on_failure, limits, error)
+    running = Running(
+        plan,
+        context or zmq.Context.instance(),
+        in_process=in_process,
+        sources=sources,
+        on_event=on_event,
+        on_failure=on_failure,
+        limits=limits,
+        error=error,
+    )
     try:
-        running._wait_ready()
+        running._begun.wait()
+        running._must_have_begun()
     except BaseException:
         running.stop()
+        raise
+    return running
+
+
+async def start_awaited(plan: Plan, **more: Any) -> Running:
+    """The same for a task: its event loop goes on meanwhile. If the task is cancelled, nothing is left running either."""
+    running = Running(plan, more.pop("context", None) or zmq.Context.instance(), **more)
+    try:
+        await running._begun.come()
+        running._must_have_begun()
+    except BaseException:
+        await running.aio.stop()
         raise
     return running
 
@@ -79,25 +103,26 @@ class Running:
     def __init__(
         self,
         plan: Plan,
-        in_process: bool,
         context: Context,
-        sources: Mapping[str, Source] | None,
-        on_event: Callable[[Told], None] | None,
-        on_failure: Callable[[Diagnostic], None] | None,
-        limits: Limits | None,
-        error: MakeError,
+        *,
+        in_process: bool = True,
+        sources: Mapping[str, Source] | None = None,
+        on_event: Callable[[Told], None] | None = None,
+        on_failure: Callable[[Diagnostic], None] | None = None,
+        limits: Limits | None = None,
+        error: MakeError = RunError,
     ) -> None:
-        self.plan = plan
+        self.name = plan.name
+        """The topology's name."""
         self._context = context
         self._on_event = on_event
         self._on_failure = on_failure
         self._error = error
-        self._begun = threading.Event()
-        self._stopping = threading.Event()
-        self._ended = threading.Event()
+        self._begun = Moment()
+        self._stopping = Moment()
+        self._ended = Moment()
         self._outcome: Outcome | None = None
         self._raised: BaseException | None = None
-        self._addresses: Mapping[str, tuple[str, ...]] = {}
         self._sockets: list[tuple[int, Socket]] = []
         self._unprinted: set[str] = set()
         """The apps whose output cannot be printed."""
@@ -116,14 +141,9 @@ class Running:
     # Asking
 
     @property
-    def name(self) -> str:
-        """The topology's name."""
-        return self.plan.name
-
-    @property
     def addresses(self) -> Mapping[str, tuple[str, ...]]:
         """The real addresses of the devices' sockets, by id (`broker.in`), in the order of their binds."""
-        return MappingProxyType(dict(self._addresses))
+        return MappingProxyType(dict(self._supervisor.machine.addresses))
 
     @property
     def stopping(self) -> bool:
@@ -140,10 +160,16 @@ class Running:
         """What has failed so far."""
         return tuple(d for d in self._supervisor.diagnostics if d.severity == "error")
 
-    def statistics(self) -> dict[str, dict[str, object]]:
-        """What the devices in this process have done so far, by name."""
-        hosts = [h for h in [*self._supervisor.hosts.values()] if isinstance(h, LocalHost)]
-        return {name: device.statistics() for host in hosts for name, device in [*host.host.devices.items()]}
+    def status(self) -> Snapshot:
+        """What runs at this moment; after the end, what is known of how it ended."""
+        try:
+            return self._supervisor.snapshot()
+        except RuntimeError:  # nobody changes it any more
+            return self._supervisor.sight.snapshot()
+
+    def statistics(self) -> dict[str, Statistics]:
+        """What the devices have done since they were started the last time, by name, wherever they live. Costs them nothing."""
+        return {d.name: d.statistics for d in self.status().devices if d.statistics is not None}
 
     def socket(self, name: str) -> zmq.Socket[Any]:
         """A new socket for an app that is declared with `run inside`: of its type, with its options, bound and connected.
@@ -152,13 +178,13 @@ class Running:
         Raises what has failed, and RuntimeError if the topology was stopped: there is nobody to talk to any more.
         """
         self._must_run()
-        known = {s.id: s for s in self.plan.sockets}
+        known = {s.id: s for s in self._supervisor.plan.sockets}
         wanted = known.get(name) or {id.replace("[*]", ""): s for id, s in known.items()}.get(name)
         if wanted is None:
             there = ", ".join(known) or "none: no app is declared with `run inside`"
             raise KeyError(f"there is no socket {name!r} for this program; there is {there}")
         try:
-            socket = sockets.open(self._context, wanted, dict(self._addresses))
+            socket = sockets.open(self._context, wanted, dict(self.addresses))
         except sockets.SocketError as refused:
             raise zmq.ZMQError(refused.errno, f"{refused.step} of {name}: {refused.reason}") from refused
         self._sockets.append((threading.get_ident(), socket))
@@ -179,19 +205,17 @@ class Running:
         It drains for `timeout` seconds at most, one if that is not said, and does not if it is 0; how long the end itself may
         take is bounded as well.
         """
-        for owner, socket in self._sockets:
-            if owner == threading.get_ident():
-                socket.close()
-        self._supervisor.post(StopAsked("stop", insists=False, timeout=timeout))
+        self._ask_to_stop(timeout)
         if (
             threading.current_thread() is self._thread
         ):  # `on_failure` or `on_event` wants it, and nothing ends before that returns
             return False
-        ended = self._ended.wait()
-        if ended:
-            self._thread.join()
-            atexit.unregister(self.stop)
-        return ended
+        return self._ended.wait() and self._has_ended()
+
+    @property
+    def aio(self) -> Awaited:
+        """What waits, for the tasks of an event loop: `await running.aio.wait()`."""
+        return Awaited(self)
 
     def __enter__(self) -> Running:
         return self
@@ -203,10 +227,21 @@ class Running:
 
     # Inside
 
-    def _wait_ready(self) -> None:
-        self._begun.wait()
+    def _must_have_begun(self) -> None:
         if self._ended.is_set():
             self._raise()
+
+    def _ask_to_stop(self, timeout: float | None) -> None:
+        for owner, socket in self._sockets:
+            if owner == threading.get_ident():
+                socket.close()
+        self._supervisor.post(StopAsked("stop", insists=False, timeout=timeout))
+
+    def _has_ended(self) -> bool:
+        """Leave nothing of our own."""
+        self._thread.join()
+        atexit.unregister(self.stop)
+        return True
 
     def _must_run(self) -> None:
         if self._ended.is_set():
@@ -234,7 +269,6 @@ class Running:
 
     def _heard(self, event: Told) -> None:
         if isinstance(event, Phased) and event.phase == "running":
-            self._addresses = event.addresses
             self._begun.set()
         if isinstance(event, Phased) and event.phase == "stopping":
             self._stopping.set()
@@ -260,3 +294,43 @@ class Running:
             if name not in self._unprinted:
                 self._unprinted.add(name)
                 log.warning("%s: the output of %s goes nowhere: %s", self.name, name, error)
+
+
+class Awaited:
+    """A running topology, for the tasks of an event loop, which goes on meanwhile. The same names do the same as there."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended, and say whether it has. Raises what went wrong. A task that is cancelled waits no more."""
+        if not await self._running._ended.come(timeout):
+            return False
+        self._running._raise()
+        return True
+
+    async def stop(self, timeout: float | None = None) -> bool:
+        """Let everything drain and end, wait for it, and say whether it has. It goes on ending if the task is cancelled."""
+        self._running._ask_to_stop(timeout)
+        return await self._running._ended.come() and self._running._has_ended()
+
+
+class Starting:
+    """A topology that is about to start: awaited it is running, and in an `async with` it is stopped when that is left."""
+
+    def __init__(self, start: Callable[[], Awaitable[Running]]) -> None:
+        self._start = start
+        self._running: Running | None = None
+
+    def __await__(self) -> Generator[Any, None, Running]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> Running:
+        self._running = await self._start()
+        return self._running
+
+    async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._running is not None
+        await self._running.aio.stop()
+        if value is None:
+            self._running._raise()

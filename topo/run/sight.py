@@ -72,6 +72,10 @@ class Sight:
             if id in self.sockets:
                 self.bound_as[id] = tuple(b.endpoint for b in self.sockets[id].binds)
 
+    def bound(self, socket: str) -> dict[str, str]:
+        """The real address of each endpoint that a socket has bound."""
+        return dict(zip(self.bound_as.get(socket, ()), self.machine.addresses.get(socket, ()), strict=False))
+
     def counts(self, devices: Iterable[str]) -> dict[str, Statistics]:
         """What devices have done in their last life, as far as that is known."""
         there = [(name, self.counters.get(self.machine.host_of[name])) for name in devices]

@@ -14,17 +14,17 @@ import heapq
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from topo.diagnostic import Diagnostic
-from topo.plan import DevicePlan, Plan, SocketPlan
+from topo.plan import THREAD_HOST, DevicePlan, Plan, SocketPlan
 from topo.run import claims
 from topo.run.apps import environment
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
@@ -33,6 +33,9 @@ from topo.run.events import (
     Addresses,
     Bound,
     Busy,
+    Changed,
+    ChangeStep,
+    Changing,
     Command,
     Done,
     Drain,
@@ -52,6 +55,7 @@ from topo.run.events import (
     ReloadAsked,
     Restarting,
     Resumed,
+    RolledBack,
     Said,
     StartAsked,
     Started,
@@ -94,14 +98,17 @@ from topo.run.snapshot import Snapshot
 from topo.run.sockets import Context
 from topo.source import Source
 
-__all__ = ["CommandError", "Outcome", "Supervisor"]
+__all__ = ["CommandError", "Outcome", "Sequel", "Supervisor"]
 
 T = TypeVar("T")
 
 MOST_KEPT = 1000
 """How many diagnostics are kept for the end."""
 ENDED = (Life.ENDED, Life.PLANNED, None)
-TOLD = (Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked)
+TOLD = (
+    *(Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked),
+    *(Changing, ChangeStep, Changed, RolledBack),
+)
 """The events that others want to hear of."""
 
 
@@ -114,6 +121,18 @@ class Outcome(msgspec.Struct, frozen=True):
 
     code: int
     diagnostics: tuple[Diagnostic, ...]
+
+
+Sequel = Callable[[Done], PlanChanged]
+"""What is wanted once a command is done."""
+
+
+class Order(NamedTuple):
+    """A command that a device was given."""
+
+    device: str
+    then: Sequel | None
+    answer: Future[Done]
 
 
 class Supervisor:
@@ -146,7 +165,7 @@ class Supervisor:
         self._starter: Starter | None = None
         self._clock = clock
         self._base = base
-        local = frozenset({plan.hosted.name}) if plan.hosted and context is not None else frozenset()
+        local = frozenset({THREAD_HOST}) if context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
         self.sight = Sight(plan, self.machine, file)
         self.ledger = Ledger(plan, self.sight)
@@ -154,9 +173,8 @@ class Supervisor:
         self.hosts: dict[str, Worker | LocalHost] = {}
         self._kept = Kept()
         self._listeners: list[Callable[[Told], None]] = [tell]
-        self._answers: dict[int, Future[Done]] = {}
-        self._ordered: dict[int, str] = {}
-        """To whom each command that is not answered yet was given."""
+        self._orders: dict[int, Order] = {}
+        """The commands that are not answered yet."""
         self._waits: list[tuple[Callable[[Machine], bool], Future[None]]] = []
         self._loop = 0
         """The thread that runs it."""
@@ -205,12 +223,19 @@ class Supervisor:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def command(self, device: str, what: Command, timeout: float = 10.0) -> Done:
+    def command(self, device: str, what: Command, timeout: float = 10.0, then: Sequel | None = None) -> Done:
         """Let a device that runs carry out a command in its own thread, and wait until it has.
 
-        Raises CommandError if it cannot, or does not run, TimeoutError, and RuntimeError at the end of the topology.
+        `then` says what is wanted from the moment on in which it has: should the device end right after, it starts again so.
+        Raises CommandError if it cannot, or does not run, TimeoutError, and RuntimeError at the end of the topology. What has not
+        been done in time may still be, before whatever the device is told next; what is wanted stays as it was.
         """
-        return self._result(self.call(lambda loop: loop._order(device, what)), timeout)
+        number, answer = self.call(lambda loop: loop._order(device, what, then))
+        try:
+            return self._result(answer, timeout)
+        except TimeoutError:
+            self.post(Wish(lambda: self._forget_order(number)))
+            raise
 
     def end(self, names: Iterable[str], drain: Drain | None = None, timeout: float | None = None) -> bool:
         """Let devices and apps end, and stay so, and wait for it. Says whether they have."""
@@ -255,6 +280,10 @@ class Supervisor:
     def _no_more(self, answer: Future[T]) -> None:
         _fail(answer, RuntimeError(f"{self.plan.name} has ended"))
 
+    def know(self, sources: Mapping[str, Source]) -> Mapping[str, Source]:
+        """Let these be the texts that places are in, and return those that were. In the thread of the loop only."""
+        return self._reports.know(sources)
+
     # The loop
 
     def run(self) -> Outcome:
@@ -263,9 +292,7 @@ class Supervisor:
         try:
             self._carry_out(self.machine.begin())
             while self.machine.phase != "ended":
-                event = self._next()
-                self._hear(event)
-                self._carry_out(self.machine.on(event))
+                self.take(self._next())
                 self._look_whether()
         finally:
             self._leave_nothing()
@@ -283,8 +310,8 @@ class Supervisor:
             counters.close()
         self._kept = Kept()
         self._over.set()
-        for answer in self._answers.values():
-            self._no_more(answer)
+        for order in self._orders.values():
+            self._no_more(order.answer)
         for _, seen in self._waits:
             self._no_more(seen)
         while not self.events.empty():
@@ -299,6 +326,11 @@ class Supervisor:
             wait[1].set_result(None)
 
     # Events
+
+    def take(self, event: Event) -> None:
+        """Let everybody hear of something at once, and do what the machine answers. In the thread of the loop only."""
+        self._hear(event)
+        self._carry_out(self.machine.on(event))
 
     def _next(self) -> Event:
         while True:
@@ -318,6 +350,7 @@ class Supervisor:
                 self._clear_up_app(name)
             case Gone(name) if name in self.hosts:
                 self.hosts.pop(name).close()
+                self._forget_counters(self.sight.plans)
             case Stopped(device) | Failed(device) if self.machine.phase != "running":
                 self._kept.give_up(device)
             case StarterLost():
@@ -325,6 +358,10 @@ class Supervisor:
                     self._clear_up(name)
                 for name in self.sight.apps:
                     self._clear_up_app(name)
+            case PlanChanged(plan):
+                for wanted in plan.devices:
+                    self._kept.trim(wanted)
+                self._forget_counters({host.name for host in plan.hosts})
             case Wish(act):
                 act()
             case Done() | NotDone():
@@ -338,30 +375,38 @@ class Supervisor:
         for listener in [*self._listeners]:
             listener(event)
 
-    def _order(self, device: str, what: Command) -> Future[Done]:
-        answer: Future[Done] = Future()
+    def _order(self, device: str, what: Command, then: Sequel | None) -> tuple[int, Future[Done]]:
         if self.machine.life(device) != Life.READY:
             raise CommandError(errno.ESRCH, f"{device} does not run")
         number = next(self._numbers)
-        self._answers[number] = answer
-        self._ordered[number] = device
+        order = self._orders[number] = Order(device, then, Future())
         self.hosts[self.machine.host_of[device]].do(device, number, what)
-        return answer
+        return number, order.answer
 
     def _answered(self, event: Done | NotDone) -> None:
-        answer = self._answers.pop(event.number, None)
-        self._ordered.pop(event.number, None)
-        if answer is None:
+        order = self._orders.pop(event.number, None)
+        if order is None:
             return
-        if isinstance(event, Done):
-            answer.set_result(event)
-        else:
-            answer.set_exception(CommandError(event.errno, event.reason))
+        if isinstance(event, NotDone):
+            order.answer.set_exception(CommandError(event.errno, event.reason))
+            return
+        if order.then is not None:
+            self.take(order.then(event))
+        order.answer.set_result(event)
+
+    def _forget_order(self, number: int) -> None:
+        """Nobody waits for this any more."""
+        self._orders.pop(number, None)
+
+    def _forget_counters(self, wanted: Collection[str]) -> None:
+        """Who has ended and is not wanted counts no more."""
+        for host in [h for h in self.sight.counters if h not in wanted and h not in self.hosts]:
+            self.sight.counters.pop(host).close()
 
     def _unanswered(self, host: str) -> None:
         """A process has ended: what its devices were to do they have not done."""
-        for number in [n for n, device in self._ordered.items() if self.machine.host_of.get(device) == host]:
-            self._answered(NotDone(self._ordered[number], number, errno.ESRCH, "its process has ended"))
+        for number, order in [(n, o) for n, o in self._orders.items() if self.machine.host_of.get(o.device) == host]:
+            self._answered(NotDone(order.device, number, errno.ESRCH, "its process has ended"))
 
     def _clear_up(self, host: str) -> None:
         """Remove the socket files that a process has left behind."""
@@ -470,7 +515,7 @@ class Supervisor:
         return msgspec.structs.replace(plan, **{side: self._bound_again(s) for side, s in sides.items() if s is not None})
 
     def _bound_again(self, socket: SocketPlan) -> SocketPlan:
-        had = dict(zip(self.sight.bound_as.get(socket.id, ()), self.machine.addresses.get(socket.id, ()), strict=False))
+        had = self.sight.bound(socket.id)
         binds = tuple(msgspec.structs.replace(b, address=had.get(b.endpoint, "")) for b in socket.binds)
         return msgspec.structs.replace(socket, binds=binds) if had else socket
 
