@@ -97,15 +97,15 @@ def _replayed(chosen: Chosen, into: str, type: str, endpoint: str, speed: float 
     except zmq.ZMQError as error:
         raise Refusal(f"cannot connect to {endpoint}: {error.strerror}") from error
     begun = time.monotonic()
-    try:
-        with until_signal(lambda: None) as wanted:
+    with until_signal(lambda: None) as wanted:
+        try:
             say(f"sending to {into}")
             if replay.wait_until_taken(wanted):
                 begun = time.monotonic()
                 replay.send(due(chosen, speed, loop=loop), lambda record: ids * chosen.has_id(record), wanted)
             seconds = time.monotonic() - begun
-    finally:
-        replay.close()
+        finally:
+            replay.close()
     parts = [f"{plural(replay.sent, 'message')} sent in {seconds:.1f} s"]
     parts += [f"{plural(replay.answers, 'answer')} thrown away"] if replay.answers else []
     parts += [f"up to {replay.latest:.1f} s late: they were not taken faster"] if speed and replay.latest > LATE else []

@@ -70,6 +70,7 @@ class Replay:
         self._clock = clock
         self._context: zmq.Context[Socket] = zmq.Context()
         self._socket = self._context.socket(SENT_AS.get(type, getattr(zmq, type)))
+        self._socket.immediate = 1  # else what is sent before anybody is there waits in the socket, and seems to have been sent
         self._waits_for_subscription = type in SENT_AS
         self._hears = SOCKETS[type].receives or type in SENT_AS
         self.sent = 0
