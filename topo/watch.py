@@ -33,6 +33,7 @@ __all__ = [
     "only",
     "rates",
     "sides",
+    "task_of",
     "tasks",
 ]
 
@@ -184,7 +185,7 @@ def named(glob: str, name: str) -> bool:
 
 def tasks(snapshot: Snapshot) -> Iterator[Task]:
     """The processes and threads whose use of CPU and memory is worth a look."""
-    yield from (task for device in snapshot.devices if (task := _task_of(device)))
+    yield from (task for device in snapshot.devices if (task := task_of(device)))
     yield from (Task(pid) for pid, _ in _shared(snapshot).values())
     yield from (Task(app.pid) for app in snapshot.apps if app.pid is not None)
 
@@ -214,7 +215,7 @@ def _alone(device: DeviceSnapshot) -> bool:
     return device.host == device.name
 
 
-def _task_of(device: DeviceSnapshot) -> Task | None:
+def task_of(device: DeviceSnapshot) -> Task | None:
     """What a device's time is counted as: its process, or its thread where it shares that with others."""
     if device.pid is None or (device.thread is None and not _alone(device)):
         return None
@@ -255,7 +256,7 @@ class Between:
 
     def _device(self, device: DeviceSnapshot) -> DeviceRates:
         counts = device.statistics
-        task = _task_of(device)
+        task = task_of(device)
         return DeviceRates(
             name=device.name,
             kind=device.kind,

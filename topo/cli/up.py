@@ -21,16 +21,33 @@ if TYPE_CHECKING:
 
     from topo.cli._progress import Progress
     from topo.compile import Compilation
+    from topo.diagnostic import Diagnostic
     from topo.graph import Graph
     from topo.plan import Plan
     from topo.run.events import StopAsked, Told
     from topo.run.folder import Home
     from topo.run.journal import Journal
+    from topo.run.supervisor import Supervisor
 
 hears_signals = True
 
 GONE = (errno.EPIPE, errno.EIO)
 """How a pipe or a terminal says that nobody is at the other end any more."""
+
+
+def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Host and port, without a host this one alone. What is needed to serve metrics has to be installed."""
+    if value is None:
+        return None
+    try:
+        from topo.metrics import address_of
+
+        address_of(value)
+    except ImportError as error:
+        raise Refusal("--metrics needs prometheus_client: pip install 'ztopo[metrics]'") from error
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
 
 
 @click.command()
@@ -40,8 +57,12 @@ GONE = (errno.EPIPE, errno.EIO)
     "--timeout", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="SECONDS",
     help="For how long it drains at most once it is to stop; 0 ends it as it is.",
 )  # fmt: skip
+@click.option(
+    "--metrics", metavar="ADDRESS", callback=_address,
+    help="Serve metrics for Prometheus there, as 127.0.0.1:9100; with port 0 the system chooses one.",
+)  # fmt: skip
 @color_option
-def command(file: str, params: dict[str, str], timeout: float, color: str) -> Exit:
+def command(file: str, params: dict[str, str], timeout: float, metrics: str | None, color: str) -> Exit:
     """Check a topology, start it, and stay with it until it has ended.
 
     Devices bind first, then connect; when all are ready, it says so with the real addresses, and starts the apps that have a
@@ -55,18 +76,18 @@ def command(file: str, params: dict[str, str], timeout: float, color: str) -> Ex
     with Wishes() as wishes:
         try:
             wishes.listen()
-            return _check_and_run(file, params, timeout, color, wishes)
+            return _check_and_run(file, params, timeout, metrics, color, wishes)
         except Unwanted as wish:
             say(f"{file} is not started: {wish}")
             return Exit.DONE
 
 
-def _check_and_run(file: str, params: dict[str, str], timeout: float, color: str, wishes: Wishes) -> Exit:
+def _check_and_run(file: str, params: dict[str, str], timeout: float, metrics: str | None, color: str, wishes: Wishes) -> Exit:
     compilation = compiled(file, params, color, invalid=Exit.INVALID)
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
         return Exit.INVALID
-    return _run(file, compilation, timeout, color, wishes)
+    return _run(file, compilation, timeout, metrics, color, wishes)
 
 
 def _can_run(color: str) -> None:
@@ -102,7 +123,7 @@ def _host_agrees(compilation: Compilation, color: str) -> bool:
     return not has_errors(said)
 
 
-def _run(shown: str, compilation: Compilation, timeout: float, color: str, wishes: Wishes) -> Exit:
+def _run(shown: str, compilation: Compilation, timeout: float, metrics: str | None, color: str, wishes: Wishes) -> Exit:
     from topo.cli._progress import Progress
     from topo.compile import make_plan
     from topo.run.events import Said
@@ -124,7 +145,11 @@ def _run(shown: str, compilation: Compilation, timeout: float, color: str, wishe
                 if not agreed:
                     say(f"{shown} is not started")
                     return Exit.INVALID
-                code = _supervise(plan, compilation.graph, file, home, log, timeout, progress, output, wishes)
+                code = _supervise(plan, compilation.graph, file, home, log, timeout, metrics, progress, output, wishes)
+        except Unservable as unservable:
+            report([unservable.diagnostic], color)
+            say(f"{shown} is not started")
+            return Exit.INVALID
         except Refused as refused:
             progress.tell(Said(refused.diagnostic))
             return Exit.FINDINGS
@@ -139,6 +164,7 @@ def _supervise(
     home: Home,
     log: Path | None,
     timeout: float,
+    metrics: str | None,
     progress: Progress,
     output: Output,
     wishes: Wishes,
@@ -171,10 +197,38 @@ def _supervise(
         file=file,
     )
     output.stop_by(supervisor.post)
-    with _logged(log, journal, tell), Control(home.folder, supervisor, journal):
+    with _measured(metrics, supervisor), _logged(log, journal, tell), Control(home.folder, supervisor, journal):
         journal.note("info", "begun", f"{plan.name} is starting, from {file}", data={"file": file})
         wishes.go_to(supervisor)
         return supervisor.run().code
+
+
+class Unservable(Exception):
+    """Metrics cannot be served where they should be; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+@contextmanager
+def _measured(address: str | None, supervisor: Supervisor) -> Iterator[None]:
+    """Have metrics served within the block, if they are to be, and say where. Raises Unservable if that cannot be."""
+    if address is None:
+        yield
+        return
+    from topo.metrics import Metrics, served
+    from topo.run.claims import holder
+    from topo.run.mistakes import metrics_unservable
+
+    with ExitStack() as serving:
+        try:
+            url = serving.enter_context(served(address, Metrics(supervisor.plan.name, supervisor.snapshot)))
+        except OSError as error:
+            who = holder(f"tcp://{address}") if error.errno == errno.EADDRINUSE else None
+            raise Unservable(metrics_unservable(address, error.strerror or str(error), who)) from error
+        say(f"metrics at {url}")
+        yield
 
 
 @contextmanager

@@ -365,6 +365,19 @@ def log_unwritable(path: str, why: str) -> Diagnostic:
     )
 
 
+@finding("ZT916", "the metrics cannot be served")
+def metrics_unservable(address: str, why: str, holder: Holder | None) -> Diagnostic:
+    """`ztopo up --metrics` wants an address of this host, as `127.0.0.1:9100`. That one cannot be had; nothing was started.
+
+    End who has it, name another port, or `127.0.0.1:0` for one that the system chooses: which that is, is said.
+    """
+    return Diagnostic(
+        code="ZT916",
+        message=f"metrics cannot be served at {address}: {why}",
+        notes=(f"process {holder.pid} is {holder.command}",) if holder and holder.pid else (),
+    )
+
+
 @finding("ZT910", "an app that runs inside needs an application")
 def needs_application(app: str, place: Span) -> Diagnostic:
     """An app that is declared with `run inside` is a Python program that starts the topology itself.
