@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import resource
 import threading
 from collections.abc import Callable
@@ -287,6 +288,58 @@ def test_up_goes_on_without_a_log_where_there_can_be_none(world: World) -> None:
     up.wait_for(r"\| there$")
     up.interrupt()
     assert up.end() == 0
+
+
+def test_logs_shows_the_last_run_even_when_it_is_over(world: World) -> None:
+    world.topology(app("there", SLEEPER) + app("other", SLEEPER))
+    for _ in range(2):
+        up = world.up("t.ztopo")
+        up.wait_for_all(r"^there +\| there$", r"^other +\| there$")
+        up.interrupt()
+        assert up.end() == 0
+    done = world.run("logs", "t")
+    assert done.returncode == 0
+    day, *lines = done.stdout.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+    said = [line.partition("  ")[2] for line in lines]
+    assert said[0] == f"t                  t is starting, from {world.folder}/t.ztopo"
+    assert [line for line in said if "is starting" in line] == said[:1]
+    assert any(re.fullmatch(r"there +started as process \d+  t\.ztopo:4", line) for line in said)
+    assert "other            | there" in said
+    assert "t                  stopping: SIGINT" in said
+    assert said[-1] == "t                  ended"
+    assert world.run("logs", "t.ztopo", "-n", "1").stdout.endswith("  t                  ended\n")
+    written = [json.loads(line) for line in world.run("logs", "t", "--only", "there", "--format", "jsonl").stdout.splitlines()]
+    assert [r["event"] for r in written] == ["started", "output", "exited", "gone"]
+    everything = world.run("logs", "t", "-n", "1000", "--format", "jsonl").stdout
+    assert everything.count('"event":"begun"') == 2
+
+
+def test_logs_follows_until_the_end_through_rotation(world: World) -> None:
+    """Lines that are long, so that the log is rotated while it is followed."""
+    os.mkfifo(world.folder / "fifo")
+    world.write(
+        "loud.sh", "#!/bin/sh\nexec python -c \"input(); [print('x' * 8000, n) for n in range(1500)]; print('done')\" < fifo\n"
+    ).chmod(0o755)
+    world.topology(app("loud", "./loud.sh"))
+    up = world.up("t.ztopo")
+    up.wait_for("^loud +started")
+    following = world.verb("logs", "-f", "--format", "jsonl")
+    assert following.lines.next()
+    (world.folder / "fifo").write_text("go\n")
+    assert up.end() == 0
+    assert following.end() == 0
+    records = [json.loads(line) for line in following.lines.seen]
+    numbers = [int(r["message"].split()[1]) for r in records if r["message"].startswith("xxx")]
+    assert numbers == list(range(1500))
+    assert records[-1]["message"] == "ended"
+    assert len(pieces(world.state / "ztopo" / "t" / "log.jsonl")) > 1
+
+
+def test_logs_of_one_that_never_ran(world: World) -> None:
+    done = world.run("logs", "nobody")
+    assert (done.returncode, done.stderr) == (3, "error: nobody is not running, and has left no log\n")
+    assert world.run("logs").returncode == 3
 
 
 def wait_for(holds: Callable[[], bool]) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "Refusal",
     "color_option",
     "compiled",
+    "declared_in",
     "file_argument",
     "files_argument",
     "formats",
@@ -247,10 +248,10 @@ def topology(name: str | None) -> Topology:
     except NotRunning:
         if name is None or not os.path.isfile(name):
             raise
-    return find(_declared_in(name))
+    return find(declared_in(name))
 
 
-def _declared_in(file: str) -> str:
+def declared_in(file: str) -> str:
     """The name of the topology that a file declares, whatever else it says."""
     from topo.compile import compile as compile_source
     from topo.diagnostic import Diagnostic

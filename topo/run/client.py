@@ -116,13 +116,14 @@ class Topology(msgspec.Struct, frozen=True):
 
     def wait_until_gone(self, until: float | None = None) -> bool:
         """Wait until nothing of it is left, not even its process if that does nothing else; say whether it has come to that."""
-        while not self._is_gone():
+        while not self.is_gone():
             if until is not None and time.monotonic() > until:
                 return False
             time.sleep(STEP)
         return True
 
-    def _is_gone(self) -> bool:
+    def is_gone(self) -> bool:
+        """Whether nothing of it is left."""
         if not self.owner.program and self.has_owner:
             return False
         return not self._is_still_there() or folders.clear(self.folder)

@@ -1,0 +1,105 @@
+"""`ztopo logs`: what has happened to a topology, and what its apps have written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topo.cli import Exit, Refusal, color_option, declared_in, formats, name_argument, out, style_for, topology
+
+if TYPE_CHECKING:
+    from topo.run.client import Topology
+    from topo.run.log import Tail
+
+Records = Iterable[dict[str, Any]]
+
+STEP = 0.1
+"""Seconds from look to look, where the log is followed."""
+
+
+@click.command()
+@name_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on until the topology has ended.")
+@click.option("-n", "--lines", type=click.IntRange(0), metavar="COUNT", help="The last so many records, of whichever run.")
+@click.option(
+    "--only", "names", multiple=True, metavar="NAME", help="Only this device or app, or all its replicas. May be repeated."
+)
+@click.option("--format", type=click.Choice(formats("log")), default="text", show_default=True, help="How they are written.")
+@color_option
+def command(name: str | None, follow: bool, lines: int | None, names: tuple[str, ...], format: str, color: str) -> Exit:
+    """Show what has happened to a topology, the output of its apps included, from its last start on.
+
+    The log survives the topology. As jsonl each record is a line, with its time, level, component, event, message, the place in the
+    file, the process, and more data.
+    """
+    from topo.run.log import Tail
+
+    path, running = _find(name)
+    render = import_module(f"topo.render.log_{format}").render
+    style = style_for(sys.stdout, color)
+    tail = Tail(path)
+
+    def wanted(record: dict[str, Any]) -> bool:
+        for_people = format != "text" or record.get("level") != "debug"
+        return for_people and (not names or _is_one_of(str(record.get("component", "")), names))
+
+    before: dict[str, Any] | None = None
+    for record in chain(_before(tail.read(), lines, wanted), filter(wanted, _after(tail, running) if follow else ())):
+        if not out(render(record, style, before)):
+            break
+        before = record
+    return Exit.DONE
+
+
+def _find(name: str | None) -> tuple[Path, Topology | None]:
+    """The log of a topology, and that itself if it runs."""
+    from topo.run.client import NotRunning
+    from topo.run.log import log_of, pieces
+
+    try:
+        running = topology(name)
+    except NotRunning as trouble:
+        called = name and (declared_in(name) if os.path.isfile(name) else name)
+        path = log_of(called) if called else None
+        if path is None or not pieces(path):
+            raise NotRunning(f"{trouble}, and has left no log" if name else str(trouble)) from trouble
+        return path, None
+    if not running.owner.log:
+        raise Refusal(f"{running.id} has no log: the program that runs it, process {running.owner.pid}, keeps its own")
+    return Path(running.owner.log), running
+
+
+def _before(records: Records, count: int | None, wanted: Callable[[dict[str, Any]], bool]) -> Records:
+    """What there is already and is wanted: the last so many, or all since the last start."""
+    if count is not None:
+        return deque(filter(wanted, records), count)
+    last: list[dict[str, Any]] = []
+    for record in records:
+        if record.get("event") == "begun":
+            last.clear()
+        if wanted(record):
+            last.append(record)
+    return last
+
+
+def _after(tail: Tail, running: Topology | None) -> Iterator[dict[str, Any]]:
+    """What comes, until the topology has ended."""
+    while running is not None:
+        gone = running.is_gone()  # asked first: then there is no more than what is read now
+        yield from tail.read()
+        if gone:
+            return
+        time.sleep(STEP)
+
+
+def _is_one_of(component: str, names: tuple[str, ...]) -> bool:
+    return any(component == name or component.startswith(f"{name}[") for name in names)

@@ -1,0 +1,50 @@
+"""A record of a log for people: when, who, what, and where that is declared.
+
+    2026-11-24
+    10:52:28.123  broker        ready  request_broker.ztopo:8
+    10:52:28.377  client      | asked, and got an answer
+
+The time is that of this place. A line with the day stands before the first record of each.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from topo.render import Style
+from topo.text import cut, harmless, padded
+
+__all__ = ["render"]
+
+COLORS = {"error": "red", "warning": "yellow"}
+NAME = 16
+"""How wide the column of names is."""
+BARS = {False: "|", True: "+"}
+"""What stands before a line of output, and before one that goes on with the line above."""
+
+
+def render(record: dict[str, Any], style: Style, before: dict[str, Any] | None) -> str:
+    """A record as a line. `before` is the one that was shown before."""
+    when = _when(record)
+    day = "" if before is not None and _when(before)[:10] == when[:10] else f"{style.paint(when[:10], 'dim')}\n"
+    name = padded(cut(_name(record), NAME, style.ellipsis), NAME)
+    return f"{day}{style.paint(when[11:], 'dim')}  {name} {_what(record, style)}\n"
+
+
+def _when(record: dict[str, Any]) -> str:
+    """The day and the time of this place, to milliseconds."""
+    return datetime.fromisoformat(str(record.get("time"))).astimezone().isoformat(" ", "milliseconds")[:23]
+
+
+def _name(record: dict[str, Any]) -> str:
+    return str(record.get("component") or record.get("topology", ""))
+
+
+def _what(record: dict[str, Any], style: Style) -> str:
+    message = harmless(str(record.get("message", "")))
+    if record.get("event") == "output":
+        return f"{style.paint(BARS[bool(record.get('data'))], 'dim')} {message}"
+    color = COLORS.get(str(record.get("level")))
+    where = record.get("where")
+    return f"  {style.paint(message, color) if color else message}" + (f"  {style.paint(where, 'dim')}" if where else "")
