@@ -7,6 +7,8 @@
     client     started  process 4711, request_broker.ztopo:15
     client     | asked, and got an answer
 
+`up --log-format json` writes the records of the journal instead, as lines of JSON on standard output.
+
 The output of the apps goes to standard output, everything else to standard error. A reader who does not read holds nothing up
 but the output: see `_writer.py`.
 """
@@ -24,6 +26,7 @@ from topo.cli._writer import Writer
 from topo.plan import Plan
 from topo.render import plural
 from topo.render.findings_full import render
+from topo.run import wire
 from topo.run.events import (
     Bound,
     Busy,
@@ -41,9 +44,10 @@ from topo.run.events import (
     Told,
     Undrained,
 )
+from topo.run.journal import Journal, Record
 from topo.text import cut, harmless, width
 
-__all__ = ["Progress"]
+__all__ = ["Lines", "Progress"]
 
 COLORS = ("cyan", "green", "yellow", "magenta", "blue")
 WIDEST_NAME = 24
@@ -218,6 +222,38 @@ def _loss(left: Undrained) -> str:
     elif left.at_most:
         known.append(f"at most {left.at_most:,} messages that may wait for it")
     return ", ".join(known)
+
+
+class Lines:
+    """Shows the records of the journal, as lines of JSON. At the end of its block all is written that is read."""
+
+    def __init__(self, journal: Journal, on_failed: Callable[[OSError], None], out: TextIO, err: TextIO) -> None:
+        """`on_failed` is called when standard output takes nothing any more."""
+        self._writer = Writer(out, err, on_failed)
+        self._unsubscribe = journal.subscribe(self._write, output=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._unsubscribe()
+        self._writer.close()
+
+    def tell(self, event: Told) -> None:
+        """The journal has it, too."""
+
+    def wrote(self, name: str, line: str, goes_on: bool) -> None:
+        """The journal has it, too."""
+
+    def _write(self, record: Record) -> None:
+        """Only output waits for a reader, as it would in a pipe, and is dropped if they take nothing."""
+        line = wire.written(record).decode("ascii")
+        if record.event == "output":
+            self._writer.offer(line)
+        else:
+            self._writer.write(line)
+        if record.data.get("phase") == "stopping":
+            self._writer.hurry()
 
 
 def _counts(statistics: dict[str, object]) -> str:
