@@ -206,7 +206,13 @@ class Control:
         self._thread = threading.Thread(target=self._accept, name="ztopo control", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """Raises `folder.Refused` if the system has no more threads."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._listener.close()
+            (self._folder / CONTROL).unlink(missing_ok=True)
+            raise Unusable(mistakes.folder_unusable(str(self._folder), str(error))) from error
         return self
 
     def __exit__(self, *_: object) -> None:

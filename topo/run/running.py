@@ -2,15 +2,20 @@
 
 It installs no signal handlers and changes nothing else that belongs to the whole process. What fails while it runs is logged as
 it happens, by the logger `ztopo`, for the thread that would be told may be waiting for a message that never comes.
+
+It has a folder in the runtime directory, so that `ztopo ps`, `top`, `tap` and `down` find it. There it is called `NAME@PID`: several
+programs may run topologies of one name, and none is to fail because another one runs.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
+import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -20,7 +25,10 @@ from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run import sockets
+from topo.run.control import Control
 from topo.run.events import Phased, Said, StopAsked, Told
+from topo.run.folder import Refused, claim
+from topo.run.journal import Journal
 from topo.run.machine import Limits
 from topo.run.moment import Moment
 from topo.run.snapshot import Snapshot
@@ -124,6 +132,7 @@ class Running:
         self._outcome: Outcome | None = None
         self._raised: BaseException | None = None
         self._sockets: list[tuple[int, Socket]] = []
+        self._journal = Journal(plan)
         self._unprinted: set[str] = set()
         """The apps whose output cannot be printed."""
         self._supervisor = Supervisor(
@@ -133,6 +142,7 @@ class Running:
             tell=self._heard,
             on_output=self._wrote,
             limits=limits or Limits(drain=DRAIN),
+            file=_file_of(plan),
         )
         self._thread = threading.Thread(target=self._run, name=f"ztopo supervisor of {plan.name}", daemon=True)
         self._thread.start()
@@ -259,7 +269,8 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self._outcome = self._supervisor.run()
+            with self._registered():
+                self._outcome = self._supervisor.run()
         except BaseException as raised:  # raised again in the thread that waits
             self._raised = raised
         finally:
@@ -267,7 +278,19 @@ class Running:
             self._ended.set()
             self._begun.set()
 
+    @contextmanager
+    def _registered(self) -> Iterator[None]:
+        """Let others find it within the block. Where that cannot be it is logged, and the topology runs all the same."""
+        with ExitStack() as found:
+            try:
+                home = found.enter_context(claim(self.name, self._supervisor.sight.file, program=True))
+                found.enter_context(Control(home.folder, self._supervisor, self._journal))
+            except Refused as refused:
+                log.warning("%s: ztopo ps, top and tap do not find it: %s", self.name, refused.diagnostic.message)
+            yield
+
     def _heard(self, event: Told) -> None:
+        self._journal.tell(event)
         if isinstance(event, Phased) and event.phase == "running":
             self._begun.set()
         if isinstance(event, Phased) and event.phase == "stopping":
@@ -287,6 +310,7 @@ class Running:
 
     def _wrote(self, name: str, line: str, goes_on: bool) -> None:
         """Print a line of an app's output. Where that cannot be, the app is not to wait until somebody takes it."""
+        self._journal.wrote(name, line, goes_on)
         try:
             shown = harmless(line) if sys.stdout is not None and sys.stdout.isatty() else line
             print(f"{name} {'+' if goes_on else '|'} {shown}", flush=True)
@@ -334,3 +358,10 @@ class Starting:
         await self._running.aio.stop()
         if value is None:
             self._running._raise()
+
+
+def _file_of(plan: Plan) -> str:
+    """The file that a plan was read from, or that of the program that has built it."""
+    places = [*(d.place for d in plan.devices), *(a.place for a in plan.apps), *(s.place for s in plan.sockets)]
+    file = next((place.file for place in places if os.path.isfile(place.file)), sys.argv[0] if sys.argv else "")
+    return os.path.abspath(file) if file else ""
