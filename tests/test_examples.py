@@ -96,11 +96,8 @@ def test_embedded() -> None:
 
 
 def test_every_topology_in_the_readme_is_right(tmp_path: Path) -> None:
-    texts = [
-        t
-        for t in re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-        if t.startswith("ztopo 1")
-    ]
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    texts = [block for block in blocks if block.startswith("ztopo 1")]
     assert len(texts) == 2
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.ztopo").write_text(text, encoding="utf-8")

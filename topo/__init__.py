@@ -6,6 +6,8 @@
     with topology.up() as running:
         socket = running.socket("client")
 
+In an app that ztopo runs, `topo.socket()` makes the socket that the file declares.
+
 Names are imported when they are first used, so that `import topo` costs nothing.
 """
 
@@ -16,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topo.builder import Topology, TopologyError, load, loads
     from topo.diagnostic import Diagnostic
+    from topo.joined import socket
     from topo.plan import RestartPlan
 
-__all__ = ["Diagnostic", "RestartPlan", "Topology", "TopologyError", "__version__", "load", "loads"]
+__all__ = ["Diagnostic", "RestartPlan", "Topology", "TopologyError", "__version__", "load", "loads", "socket"]
 
 __version__ = "0.1.0"
 
@@ -29,6 +32,7 @@ HOMES = {
     "TopologyError": "topo.builder",
     "load": "topo.builder",
     "loads": "topo.builder",
+    "socket": "topo.joined",
 }
 
 

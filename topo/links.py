@@ -84,6 +84,9 @@ class Links:
     def __init__(self, plan: Plan) -> None:
         self.owners: dict[str, str] = dict(_owners(plan))
         """Of each socket of what ztopo starts, its device or its app."""
+        self.sockets_of: dict[str, list[str]] = {}
+        for socket, owner in self.owners.items():
+            self.sockets_of.setdefault(owner, []).append(socket)
         self.devices = frozenset(socket.id for device in plan.devices for socket in device.sockets)
         self.flows = flows(plan.links)
         self.out_of: dict[str, Flow] = {socket: flow for flow in self.flows for socket in flow.senders}

@@ -44,7 +44,7 @@ from topo.run.machine import (
     Life,
     Look,
     Machine,
-    PauseDevice,
+    PauseMember,
     Report,
     SayBusy,
     SayRestart,
@@ -672,7 +672,7 @@ def test_who_is_never_quiet_is_cut_off_and_what_it_has_sent_arrives() -> None:
     acts: list[Act] = []
     for heard in range(60):
         acts += later(history, 0.02, a=Standing(listens=True, heard=heard, going=3))
-    assert [act for act in acts if isinstance(act, PauseDevice)] == [PauseDevice("a")]
+    assert [act for act in acts if isinstance(act, PauseMember)] == [PauseMember("a")]
     later(history, 0.02, a=Standing(listens=True, heard=60, going=1, paused=True))
     assert drained(history) == ["c"]
     left = Standing(listens=True, heard=60, paused=True)

@@ -44,7 +44,7 @@ from topo.run.events import (
     Told,
     Undrained,
 )
-from topo.run.journal import Journal, Record
+from topo.run.journal import Journal, Record, what_it_loses
 from topo.text import cut, harmless, width
 
 __all__ = ["Lines", "Progress"]
@@ -155,7 +155,7 @@ class Progress:
             case Busy(names):
                 self._say("still busy: " + ", ".join(self._with_pid(n) for n in names[:5]) + (", …" if len(names) > 5 else ""))
             case Undrained(name):
-                self._line(name, "loses", _loss(event), "yellow")
+                self._line(name, "loses", what_it_loses(event), "yellow")
             case ReloadAsked(by):
                 self._say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
             case Restarting(name, attempt, delay):
@@ -208,20 +208,6 @@ class Progress:
 
     def _with_pid(self, name: str) -> str:
         return f"{name} (process {self._pids[name]})" if name in self._pids else name
-
-
-def _loss(left: Undrained) -> str:
-    """What a device loses that could not pass everything on in time."""
-    known = [
-        f"{plural(count, 'message')} {where}"
-        for count, where in ((left.held, "in hand"), (left.coming, "on the way to it"))
-        if count
-    ]
-    if left.at_most is None:
-        known.append("any number of messages that may wait for it")
-    elif left.at_most:
-        known.append(f"at most {left.at_most:,} messages that may wait for it")
-    return ", ".join(known)
 
 
 class Lines:

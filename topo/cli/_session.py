@@ -132,6 +132,7 @@ def _supervise(
         limits=way.limits,
         starter=partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True),
         file=path,
+        folder=home.folder,
     )
     output.stop_by(supervisor.post)
     with way.beside(supervisor), _logged(log, journal, tell), Control(home.folder, supervisor, journal):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from topo.run.client import Topology
 
-WORTH_SAYING = ("busy", "finding", "missed")
+WORTH_SAYING = ("busy", "finding", "missed", "undrained")
 """The events that are shown, as they happen."""
 
 

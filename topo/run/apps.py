@@ -10,13 +10,19 @@ from topo.plan import AppPlan
 from topo.run.events import Addresses
 from topo.run.sockets import connect_to
 
-__all__ = ["environment", "search_path"]
+__all__ = ["OWN", "environment", "search_path"]
+
+OWN = "ZTOPO"
+"""The variable for `topo.socket`: what the program is called in the topology that runs it, `@`, and the folder of that."""
 
 
-def environment(app: AppPlan, addresses: Addresses, base: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an app, now that it is known what the devices have bound."""
+def environment(app: AppPlan, addresses: Addresses, base: Mapping[str, str], folder: str = "") -> dict[str, str]:
+    """The environment of an app, now that it is known what the devices have bound.
+
+    `folder` is that of the topology, if it has one at which it can be asked.
+    """
     endpoints = {name: " ".join(connect_to(e, addresses) for e in wanted) for name, wanted in app.environment.items()}
-    return {**base, "PATH": search_path(base), "PYTHONUNBUFFERED": "1", **endpoints}
+    return {**base, "PATH": search_path(base), "PYTHONUNBUFFERED": "1", OWN: f"{app.name}@{folder}", **endpoints}
 
 
 def search_path(base: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
@@ -31,6 +31,7 @@ from topo.run.events import Command, Done, StopAsked, Told
 from topo.run.feed import Feed, Missed
 from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
+from topo.run.joined import Declared, Wanted
 from topo.run.journal import Journal, Record
 from topo.run.snapshot import FORMAT_VERSION, Snapshot
 from topo.run.taps import NoTap, Tapped, Taps
@@ -70,6 +71,10 @@ class Controlled(Protocol):
 
     def snapshot(self) -> Snapshot:
         """What runs. From any thread; RuntimeError at the end of the topology."""
+        ...
+
+    def joining(self, app: str, socket: str, feed: Feed[Wanted]) -> AbstractContextManager[Declared]:
+        """Have a socket of an app count. KeyError if there is none of these names."""
         ...
 
     def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
@@ -123,6 +128,13 @@ class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: tuple[str, ...]
 
 
+class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An app, and what it calls its socket."""
+
+    app: str
+    socket: str = ""
+
+
 class Verb(NamedTuple):
     """Something that can be asked: what its arguments are, and who answers."""
 
@@ -160,6 +172,27 @@ def tap(call: Call, wanted: Devices) -> Answers:
         feed.discard()
 
 
+def join(call: Call, wish: Join) -> Answers:
+    """Let a socket of an app join: say what it is, then what is wanted of it, until the app closes it or the topology ends."""
+    feed: Feed[Wanted] = Feed()
+    try:
+        with call.supervisor.joining(wish.app, wish.socket, feed) as declared:
+            yield declared
+            yield from call.follow(feed)
+    except KeyError as error:
+        raise Refusal(_no_such_socket(call.supervisor.plan, wish)) from error
+    finally:
+        feed.discard()
+
+
+def _no_such_socket(plan: Plan, wish: Join) -> str:
+    there = [s.id for app in plan.apps if app.name == wish.app for s in app.sockets]
+    has = f"has {', '.join(there)}" if there else "declares none"
+    return (
+        f"{wish.app} has no socket {wish.socket!r}; it {has}" if wish.socket else f"{wish.app} {has}: say which socket is meant"
+    )
+
+
 def copies(call: Call, wanted: Devices) -> Answers:
     """Say how many copies devices have passed to their monitors."""
     yield {"passed": call.taps.passed(wanted.devices)}
@@ -182,6 +215,7 @@ VERBS = {
     "status": Verb(Nothing, status),
     "stop": Verb(Stop, stop),
     "tap": Verb(Devices, tap),
+    "join": Verb(Join, join),
     "copies": Verb(Devices, copies),
     "events": Verb(Nothing, events),
 }

@@ -4,6 +4,9 @@ A device may end once nothing is on its way to it, in its hand, or on its way fr
 flows of ours that is counted. Who receives from others as well listens until nothing has come for a while, at any time since the
 wish to stop: so a whole topology in which nothing happens waits only once. Who is never quiet is paused after some time, so that what
 it has passed on can arrive; what still comes to it is lost.
+
+Of an app that counts nobody knows what it has in mind. So it is paused first: a source at once, another when nothing comes to it any
+more and it has sent nothing for a while. It ends when all that it has sent has arrived.
 """
 
 from __future__ import annotations
@@ -29,8 +32,7 @@ class Draining:
         self._heard_last: dict[str, float] = {}
         """When each was seen to have heard something, or for the first time."""
         self._due_since: dict[str, float] = {}
-        self.cut_off: set[str] = set()
-        """Those who were paused, for they were never quiet."""
+        self.told_to_pause: set[str] = set()
 
     def see(self, standings: Mapping[str, Standing], now: float) -> None:
         """Take note of how some stand now."""
@@ -47,17 +49,28 @@ class Draining:
     def verdict(self, name: str, now: float) -> Verdict:
         """What is to be done about one who is to end."""
         standing = self.standings[name]
-        if standing.paused or name in self.cut_off:
+        if standing.role != "device":
+            return self._verdict_of_app(name, standing, now)
+        if standing.paused or name in self.told_to_pause:
             return "wait" if standing.going or not standing.paused else "end"
         if not self.is_quiet(name, now):
             return "pause" if now - self._due_since[name] >= self._patience else "wait"
         return "wait" if standing.left or standing.going else "end"
+
+    def _verdict_of_app(self, name: str, standing: Standing, now: float) -> Verdict:
+        has_done = not standing.coming and self.is_quiet(name, now)
+        if standing.paused:
+            return "end" if has_done and not standing.going else "wait"
+        too_long = now - self._due_since[name] >= self._patience
+        return "pause" if standing.role == "source" or has_done or too_long else "wait"
 
     def is_quiet(self, name: str, now: float) -> bool:
         """Whether nothing has come from those whose messages cannot be counted for a while."""
         return not self.standings[name].listens or now - self._heard_last[name] >= self._silence
 
     def undrained(self, name: str, now: float) -> bool:
-        """Whether something is lost, or may be, if it ends now."""
+        """Whether something is lost, or may be, if it ends now. A device that was paused was never quiet."""
         standing = self.standings[name]
-        return bool(standing.left or name in self.cut_off or not self.is_quiet(name, now))
+        if standing.role != "device":
+            return standing.left
+        return standing.left or name in self.told_to_pause or not self.is_quiet(name, now)

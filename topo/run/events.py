@@ -341,7 +341,7 @@ class StopAsked(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How much a device has to do yet, at one moment."""
+    """How much a device, or an app that counts, has to do yet, at one moment."""
 
     held: int = 0
     """How many messages it has in hand: read, and not taken by the other side."""
@@ -352,11 +352,13 @@ class Standing(msgspec.Struct, frozen=True):
     going: int = 0
     """How many are on their way from it, over flows of ours, to somebody who lives."""
     listens: bool = False
-    """Whether it receives from others, too, of whom nobody knows what they have sent."""
+    """Whether it receives from others, too, of whom nobody knows what they have sent; of an app, whether it receives at all."""
     heard: int = 0
-    """How many messages it has received from those."""
+    """How many messages it has received from those; of an app, all that it has received and sent."""
     paused: bool = False
-    """Whether it passes nothing on."""
+    """Whether it passes nothing on, or sends nothing."""
+    role: Literal["device", "app", "source"] = "device"
+    """What it is; a source is an app to which nobody sends but in answer."""
 
     @property
     def left(self) -> bool:
@@ -475,7 +477,7 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 class Undrained(msgspec.Struct, frozen=True):
-    """A device ends with messages that are lost with it, or may be."""
+    """A device or an app ends with messages that are lost with it, or may be."""
 
     name: str
     held: int = 0

@@ -28,6 +28,7 @@ import msgspec
 
 from topo.diagnostic import Diagnostic
 from topo.run import mistakes, wire
+from topo.run.tally import PREFIX
 from topo.source import Span
 
 __all__ = ["CONTROL", "Home", "Owner", "Refused", "base", "claim", "clear", "control_path", "folder_of", "is_there", "owner_of"]
@@ -235,6 +236,8 @@ def clear(folder: Path) -> bool:
 def _sweep(folder: Path) -> None:
     """Remove the sockets, and their folders, that libzmq has made for `ipc://*`; those who die by force leave them behind."""
     (folder / CONTROL).unlink(missing_ok=True)
+    for tally in folder.glob(f"{PREFIX}*"):
+        tally.unlink(missing_ok=True)
     for made in folder.glob("tmp??????"):
         with suppress(OSError):  # it is something else, and somebody else's
             (made / "socket").unlink(missing_ok=True)

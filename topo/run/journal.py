@@ -35,10 +35,11 @@ from topo.run.events import (
     Stopped,
     Stopping,
     Told,
+    Undrained,
 )
 from topo.run.mistakes import how_it_ended
 
-__all__ = ["Journal", "Level", "Record"]
+__all__ = ["Journal", "Level", "Record", "what_it_loses"]
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -87,6 +88,20 @@ def _again(attempt: int, delay: float) -> str:
     return f"starts again, attempt {attempt}" + (f", in {delay:g} s" if delay else "")
 
 
+def what_it_loses(left: Undrained) -> str:
+    """What is lost with a device that could not pass everything on in time, or may be."""
+    known = [
+        f"{count:,} message{'s' * (count != 1)} {where}"
+        for count, where in ((left.held, "in hand"), (left.coming, "on the way to it"))
+        if count
+    ]
+    if left.at_most is None:
+        known.append("any number of messages that may wait for it")
+    elif left.at_most:
+        known.append(f"at most {left.at_most:,} messages that may wait for it")
+    return ", ".join(known)
+
+
 DEBUG, INFO, WARNING, ERROR = _always("debug"), _always("info"), _always("warning"), _always("error")
 
 KINDS: dict[type[Any], Kind] = {
@@ -103,6 +118,7 @@ KINDS: dict[type[Any], Kind] = {
     ReloadAsked: Kind("reload asked", INFO, lambda e: f"to be read again: {e.by}", ("by",)),
     Phased: Kind("phase", INFO, lambda e: e.phase, ("phase",)),
     Stopping: Kind("stopping", INFO, lambda e: f"stopping: {e.why}", ("why",)),
+    Undrained: Kind("undrained", WARNING, lambda e: f"{e.name} loses {what_it_loses(e)}", ("held", "coming", "at_most")),
     Busy: Kind("busy", WARNING, lambda e: f"still busy: {', '.join(e.names)}", ("names",)),
     Restarting: Kind("restarting", WARNING, lambda e: _again(e.attempt, e.delay), ("attempt", "delay")),
     Said: Kind("finding", lambda e: e.diagnostic.severity, lambda e: f"{e.diagnostic.message} [{e.diagnostic.code}]"),

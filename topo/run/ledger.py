@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from topo.devcore import Statistics
 from topo.links import Counts, Flow, Links, under_way
-from topo.plan import DevicePlan, Plan
+from topo.plan import AppPlan, DevicePlan, Plan
 from topo.run.events import Event, Exited, Failed, PlanChanged, Standing, Undrained
+from topo.run.joined import Joined
 from topo.run.machine import ALIVE
 from topo.run.sight import Sight
 from topo.zeromq.sockets import SOCKETS
@@ -22,23 +23,30 @@ __all__ = ["Ledger"]
 class Ledger:
     """The counts of one topology. It belongs to the thread of the supervisor's loop."""
 
-    def __init__(self, plan: Plan, sight: Sight) -> None:
-        self.links = Links(plan)
+    def __init__(self, plan: Plan, sight: Sight, joined: Joined) -> None:
+        self._know(plan)
         self._sight = sight
+        self._joined = joined
         self._past: dict[str, Counts] = {}
         """Of each socket, what it counted in earlier lives of its device."""
         self._spoiled: set[Flow] = set()
+
+    def _know(self, plan: Plan) -> None:
+        self.links = Links(plan)
+        self._stages = {name: number for number, stage in enumerate(plan.stages) for name in stage}
 
     def note(self, event: Event) -> None:
         """Take note of what has happened."""
         match event:
             case PlanChanged(plan):
-                self.links = Links(plan)
+                self._know(plan)
             case Failed(device):
                 self._spoil(device)
             case Exited(name) if name in self._sight.machine.hosts:
                 for device in self._sight.machine.hosts[name]:
                     self._spoil(device)
+            case Exited(name):
+                self._spoil(name)
 
     def begins(self, device: str) -> None:
         """A device is about to begin, and to count from zero."""
@@ -47,30 +55,42 @@ class Ledger:
         self._past |= {socket.id: look.counts(socket.id) for socket in self._sight.devices[device].sockets}
 
     def look(self, names: Iterable[str]) -> dict[str, Standing]:
-        """How the devices among these stand at this moment."""
+        """How these stand at this moment. Of apps that do not count nothing is known."""
         look = _Look(self)
-        return {name: look.device(self._sight.devices[name]) for name in names if name in self._sight.devices}
+        there = {name: self._sight.devices.get(name) for name in names}
+        return {
+            name: look.app(self._sight.apps[name]) if device is None else look.device(device)
+            for name, device in there.items()
+            if device is not None or self._joined.has(name)
+        }
 
     def undrained(self, device: str, standing: Standing, quiet: bool) -> Undrained:
         """What a device that ends like this loses, or may lose. If it was quiet, and took what came, nothing waited unseen."""
         at_most: int | None = 0
-        if standing.listens and (standing.waiting or not quiet):
+        if device in self._sight.devices and standing.listens and (standing.waiting or not quiet):
             rooms = [self.links.room(id) for id in self.uncounted(self._sight.devices[device])]
             at_most = None if None in rooms else sum(room for room in rooms if room)
         return Undrained(device, standing.held, standing.coming, at_most)
 
     def is_known(self, flow: Flow) -> bool:
         """Whether it can be told how much is under way."""
-        return self.links.is_ours(flow) and flow not in self._spoiled
+        return self.links.is_ours(flow, self._joined.sockets) and flow not in self._spoiled
+
+    def is_first(self, app: AppPlan) -> bool:
+        """Whether nobody sends to an app but those who come after it, in answer to what it sends itself."""
+        own = self._stages.get(app.name, 0)
+        flows = [self.links.into[s.id] for s in app.sockets if s.id in self.links.into]
+        senders = {self.links.owners.get(id, "") for flow in flows for id in flow.senders}
+        return all(self._stages.get(sender, -1) > own for sender in senders)
 
     def uncounted(self, plan: DevicePlan) -> list[str]:
         """The sockets of a device that receive from others than those who count."""
         receiving = (s.id for s in (plan.frontend, plan.backend) if s is not None and SOCKETS[s.type].receives)
         return [id for id in receiving if id not in self.links.into or not self.is_known(self.links.into[id])]
 
-    def _spoil(self, device: str) -> None:
-        """Let the flows around a device that has gone be uncounted, if they have not come out even."""
-        sockets = [s.id for s in self._sight.devices[device].sockets] if device in self._sight.devices else []
+    def _spoil(self, name: str) -> None:
+        """Let the flows around one who has gone be uncounted, if they have not come out even."""
+        sockets = self.links.sockets_of.get(name, ())
         look = _Look(self)
         self._spoiled.update(flow for flow in self.links.around(sockets) if self.is_known(flow) and look.under_way(flow))
 
@@ -102,6 +122,19 @@ class _Look:
             paused=seen.state == "paused",
         )
 
+    def app(self, plan: AppPlan) -> Standing:
+        """How an app stands."""
+        sockets = [socket.id for socket in plan.sockets]
+        counts = [self._ledger._joined.counts(id) for id in sockets]
+        return Standing(
+            coming=self._sum(self._links.into, sockets),
+            going=self._sum(self._links.out_of, sockets),
+            listens=any(id in self._links.into for id in sockets),
+            heard=sum(c.sent + c.received for c in counts),
+            paused=self._ledger._joined.is_paused(plan.name),
+            role="source" if self._ledger.is_first(plan) else "app",
+        )
+
     def _sum(self, flows: Mapping[str, Flow], sockets: Iterable[str]) -> int:
         """How much is under way in the flows of these sockets to somebody who lives."""
         there = {flows[id] for id in sockets if id in flows}
@@ -118,8 +151,10 @@ class _Look:
         return self._under_way[flow]
 
     def counts(self, socket: str) -> Counts:
-        """What a socket of a device has counted, in all its lives."""
-        plan = self._sight.devices[self._links.owners[socket]]
+        """What a socket has counted, in all lives of its owner."""
+        plan = self._sight.devices.get(self._links.owners[socket])
+        if plan is None:
+            return self._ledger._joined.counts(socket)
         past, now = self._ledger._past.get(socket, Counts()), _counts(self._seen(plan.name), plan, socket)
         return Counts(past.sent + now.sent, past.received + now.received)
 

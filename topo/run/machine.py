@@ -89,7 +89,7 @@ __all__ = [
     "Limits",
     "Look",
     "Machine",
-    "PauseDevice",
+    "PauseMember",
     "Report",
     "SayBusy",
     "SayRestart",
@@ -224,8 +224,8 @@ class Look(msgspec.Struct, frozen=True):
     last: bool = False
 
 
-class PauseDevice(msgspec.Struct, frozen=True):
-    """Let a device pass nothing more on."""
+class PauseMember(msgspec.Struct, frozen=True):
+    """Let a device pass nothing more on, or an app send nothing more."""
 
     name: str
 
@@ -313,7 +313,7 @@ Act = (
     | ConnectDevices
     | StopDevices
     | Look
-    | PauseDevice
+    | PauseMember
     | DismissHost
     | ForgetDevice
     | StartApp
@@ -795,16 +795,19 @@ class Machine:
 
     def _drain(self, seconds: float) -> None:
         """Let it drain from now on, for so long at most. First of all it is seen how everybody stands."""
-        ready = tuple(name for name, life in self.devices.items() if life == Life.READY)
-        if ready and seconds > 0:
+        ready = self._ready()
+        if seconds > 0 and any(name in self.devices for name in ready):
             self.draining = Draining(self.limits.silence, self.limits.patience)
             self.acts += [After(seconds, TimeOver("drain")), Look(ready)]
+
+    def _ready(self) -> tuple[str, ...]:
+        return tuple(name for lives in (self.devices, self.apps) for name, life in lives.items() if life == Life.READY)
 
     def _waits_for_first_look(self) -> bool:
         return self.draining is not None and not self.draining.standings
 
     def _drains(self, name: str) -> bool:
-        return self.draining is not None and name in self.draining.standings and self.devices.get(name) == Life.READY
+        return self.draining is not None and name in self.draining.standings and self.life(name) == Life.READY
 
     def _begin_to_drain(self, names: Iterable[str]) -> None:
         due = tuple(n for n in names if self._drains(n))
@@ -826,9 +829,9 @@ class Machine:
             verdict = draining.verdict(name, now) if name in standings else "wait"
             if verdict == "end":
                 self._end_drained(draining, (name,))
-            elif verdict == "pause" and name not in draining.cut_off:
-                draining.cut_off.add(name)
-                self.acts.append(PauseDevice(name))
+            elif verdict == "pause" and name not in draining.told_to_pause:
+                draining.told_to_pause.add(name)
+                self.acts.append(PauseMember(name))
         if self._due() and not self.look_is_set:
             self.look_is_set = True
             self.acts.append(After(LOOK, TimeOver("look")))
@@ -837,7 +840,7 @@ class Machine:
         """The time is over: everybody ends as they are."""
         due = self._due()
         self.draining = None
-        self._end_drained(draining, (name for name, life in self.devices.items() if life == Life.READY), due)
+        self._end_drained(draining, (name for name in self._ready() if name in draining.standings), due)
 
     def _end_drained(self, draining: Draining, names: Iterable[str], due: tuple[str, ...] | None = None) -> None:
         """Say who has something left, and let those whose turn it is end."""
@@ -948,7 +951,7 @@ class Machine:
                 if due := self._due():
                     self.acts.append(Look(due))
             case "drain" if self.draining is not None:
-                self.acts.append(Look(tuple(n for n, life in self.devices.items() if life == Life.READY), last=True))
+                self.acts.append(Look(self._ready(), last=True))
             case "busy" if self.phase == "stopping" and self.stage == event.life and self._is_busy():
                 self.acts.append(SayBusy(tuple(n for n in self.waiting_for if self._has_not_ended(n))))
 

@@ -16,15 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from topo.diagnostic import Diagnostic
-from topo.plan import THREAD_HOST, DevicePlan, Plan, SocketPlan
+from topo.plan import THREAD_HOST, AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run import claims
 from topo.run.apps import environment
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
@@ -66,7 +67,9 @@ from topo.run.events import (
     Told,
     Wish,
 )
+from topo.run.feed import Feed
 from topo.run.host import LocalHost
+from topo.run.joined import Declared, Joined, Wanted, declared
 from topo.run.ledger import Ledger
 from topo.run.listeners import Kept
 from topo.run.machine import (
@@ -80,7 +83,7 @@ from topo.run.machine import (
     Limits,
     Look,
     Machine,
-    PauseDevice,
+    PauseMember,
     Report,
     SayBusy,
     SayRestart,
@@ -151,6 +154,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         base: Mapping[str, str] = os.environ,
         file: str = "",
+        folder: Path | None = None,
     ) -> None:
         """With a `context`, thread devices live in this process and share it; else in a process of their own.
 
@@ -165,10 +169,12 @@ class Supervisor:
         self._starter: Starter | None = None
         self._clock = clock
         self._base = base
+        self._folder = folder
+        self.joined = Joined()
         local = frozenset({THREAD_HOST}) if context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
         self.sight = Sight(plan, self.machine, file)
-        self.ledger = Ledger(plan, self.sight)
+        self.ledger = Ledger(plan, self.sight, self.joined)
         self._reports = Reports(self.sight, sources)
         self.hosts: dict[str, Worker | LocalHost] = {}
         self._kept = Kept()
@@ -236,6 +242,17 @@ class Supervisor:
         except TimeoutError:
             self.post(Wish(lambda: self._forget_order(number)))
             raise
+
+    def joining(self, app: str, socket: str, feed: Feed[Wanted]) -> AbstractContextManager[Declared]:
+        """Within the block of what is returned, a socket of an app counts, and is told by the feed when it is to wait.
+
+        Raises KeyError if there is no such app or socket, OSError if there is no memory for its counts.
+        """
+        plan = self.sight.apps[app]
+        found = declared(plan, socket, self.machine.addresses)
+        if found is None or self._folder is None:
+            raise KeyError(socket)
+        return self.joined.joining(app, found, self._folder, feed)
 
     def end(self, names: Iterable[str], drain: Drain | None = None, timeout: float | None = None) -> bool:
         """Let devices and apps end, and stay so, and wait for it. Says whether they have."""
@@ -442,7 +459,9 @@ class Supervisor:
                 self.hosts[host].stop(devices, drain)
             case Look(names, last):
                 self.post(Looked(self.ledger.look(names), last))
-            case PauseDevice(name):
+            case PauseMember(name) if name in self.machine.apps:
+                self.joined.want(name, "pause")
+            case PauseMember(name):
                 self.hosts[self.machine.host_of[name]].do(name, next(self._numbers), Pause())
             case DismissHost(name) if name in self.hosts:
                 self.hosts[name].dismiss()
@@ -451,8 +470,9 @@ class Supervisor:
             case StartApp(name):
                 app = self.sight.apps[name]
                 with self._refusing(name):
-                    self.starter.start_app(name, app.command, app.folder, environment(app, self.machine.addresses, self._base))
+                    self.starter.start_app(name, app.command, app.folder, self._environment(app))
             case SendSignal(name, number):
+                self.joined.want(name, "stop")
                 self.starter.signal(name, number)
             case After(seconds, event):
                 heapq.heappush(self._timers, (self._clock() + seconds, next(self._numbers), event))
@@ -468,6 +488,10 @@ class Supervisor:
                 self._tell(Busy(names))
             case Report():
                 self._say(self._reports.of(act))
+
+    def _environment(self, app: AppPlan) -> dict[str, str]:
+        folder = "" if self._folder is None else os.fspath(self._folder)
+        return environment(app, self.machine.addresses, self._base, folder)
 
     @contextmanager
     def _refusing(self, name: str) -> Iterator[None]:
