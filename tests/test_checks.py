@@ -27,7 +27,7 @@ from topo.zeromq.sockets import SOCKETS
 
 FENCED = re.compile(r"^```ztopo(?: (?P<code>\w+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LEVELS = ("error", "warning", "info")
-WITHOUT_EXAMPLE = {"ZT003", "ZT114", "ZT115", "ZT116", "ZT050", "ZT051", "ZT052"}
+WITHOUT_EXAMPLE = {"ZT003", "ZT114", "ZT115", "ZT116", "ZT050", "ZT051", "ZT052", "ZT053"}
 """What no single text can show: it is about files."""
 
 

@@ -25,6 +25,7 @@ from topo.run.journal import Journal
 from topo.run.log import Log, log_of
 from topo.run.machine import Limits
 from topo.run.mistakes import log_unwritable
+from topo.run.notify import Notifier
 from topo.run.supervisor import Supervisor
 
 __all__ = ["Face", "Show", "Way", "run"]
@@ -78,67 +79,77 @@ class Way(NamedTuple):
 
 def run(file: str, compilation: Compilation, way: Way, wishes: Wishes) -> Exit:
     """Run a topology, if nobody else does. `file` is what it is called by the user."""
-    assert compilation.graph is not None
-    plan = make_plan(compilation)
-    wishes.hold_back()
-    output = Output()
-    journal = Journal(plan)
-    with way.show(plan, journal, output.fail) as face:
-        path = os.path.abspath(compilation.source.path) if compilation.source.path else compilation.source.name
-        log = log_of(plan.name)
-        try:
-            with claim(plan.name, path, compilation.graph.model.span, log=os.fspath(log or "")) as home:
-                wishes.listen()  # the host may take its time to answer
-                runs = way.agreed()
-                wishes.hold_back()
-                if not runs:
-                    say(f"{file} is not started")
-                    return Exit.INVALID
-                code = _supervise(plan, compilation, path, home, log, journal, face, output, way, wishes)
-        except Refused as refused:
-            face.tell(Said(refused.diagnostic))
-            return Exit.FINDINGS
-    output.check()
-    return Exit(code)
+    return _Session(file, compilation, way, wishes).run()
 
 
-def _supervise(
-    plan: Plan,
-    compilation: Compilation,
-    path: str,
-    home: Home,
-    log: Path | None,
-    journal: Journal,
-    face: Face,
-    output: Output,
-    way: Way,
-    wishes: Wishes,
-) -> int:
-    """Run a topology, from its start to its end."""
+class _Session:
+    """One run of a topology."""
 
-    def tell(event: Told) -> None:
-        face.tell(event)
-        journal.tell(event)
+    def __init__(self, file: str, compilation: Compilation, way: Way, wishes: Wishes) -> None:
+        assert compilation.graph is not None
+        self._graph = compilation.graph
+        self._shown = file
+        self._path = os.path.abspath(compilation.source.path) if compilation.source.path else compilation.source.name
+        self._plan = make_plan(compilation)
+        self._way = way
+        self._wishes = wishes
+        self._output = Output()
+        self._journal = Journal(self._plan)
+        self._log = log_of(self._plan.name)
 
-    def wrote(name: str, line: str, goes_on: bool) -> None:
-        journal.wrote(name, line, goes_on)
-        face.wrote(name, line, goes_on)
+    def run(self) -> Exit:
+        """From its folder to its end."""
+        self._wishes.hold_back()
+        with self._way.show(self._plan, self._journal, self._output.fail) as face:
+            try:
+                place = self._graph.model.span
+                with claim(self._plan.name, self._path, place, log=os.fspath(self._log or "")) as home:
+                    if not self._can_run():
+                        say(f"{self._shown} is not started")
+                        return Exit.INVALID
+                    code = self._supervise(home, face)
+            except Refused as refused:
+                face.tell(Said(refused.diagnostic))
+                return Exit.FINDINGS
+        self._output.check()
+        return Exit(code)
 
-    supervisor = Supervisor(
-        plan,
-        sources=sources(compilation.graph),
-        tell=tell,
-        on_output=wrote,
-        limits=way.limits,
-        starter=partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True),
-        file=path,
-        folder=home.folder,
-    )
-    output.stop_by(supervisor.post)
-    with way.beside(supervisor), _logged(log, journal, tell), Control(home.folder, supervisor, journal):
-        journal.note("info", "begun", f"{plan.name} is starting, from {path}", data={"file": path})
-        wishes.go_to(supervisor)
-        return supervisor.run().code
+    def _can_run(self) -> bool:
+        self._wishes.listen()  # the host may take its time to answer
+        agreed = self._way.agreed()
+        self._wishes.hold_back()
+        return agreed
+
+    def _supervise(self, home: Home, face: Face) -> int:
+        journal = self._journal
+
+        def tell(event: Told) -> None:
+            face.tell(event)
+            journal.tell(event)
+
+        def wrote(name: str, line: str, goes_on: bool) -> None:
+            journal.wrote(name, line, goes_on)
+            face.wrote(name, line, goes_on)
+
+        supervisor = Supervisor(
+            self._plan,
+            sources=sources(self._graph),
+            tell=tell,
+            on_output=wrote,
+            limits=self._way.limits,
+            starter=partial(Children, scratch=os.fspath(home.folder), hold=(home.lock,), own=True),
+            file=self._path,
+            folder=home.folder,
+        )
+        self._output.stop_by(supervisor.post)
+        with ExitStack() as beside:
+            beside.enter_context(self._way.beside(supervisor))
+            beside.enter_context(_logged(self._log, journal, tell))
+            beside.enter_context(Notifier(supervisor, journal))
+            beside.enter_context(Control(home.folder, supervisor, journal))
+            journal.note("info", "begun", f"{self._plan.name} is starting, from {self._path}", data={"file": self._path})
+            self._wishes.go_to(supervisor)
+            return supervisor.run().code
 
 
 @contextmanager

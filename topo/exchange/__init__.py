@@ -2,8 +2,8 @@
 
 - `import_zdcf.py` has `read`, which takes a `Source` and returns a text in ztopo, or None where it cannot be one, and what there
   is to say: what is wrong with the other form, and what of it ztopo has nothing for.
-- `export_zdcf.py` has `write`, which takes a `Graph` and one of its `FORMATS`, and returns the other form, and what of the
-  topology that has nothing for.
+- `export_zdcf.py` has `write`, which takes a `Graph`, one of its `FORMATS` and the params that were set from outside, and returns the
+  other form, or None where the topology cannot be one, and what of the topology that has nothing for.
 
 So nothing is lost in silence. A file whose name begins with `_` is a part of those that import it.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from topo.diagnostic import Diagnostic, Label, Severity, did_you_mean, finding
 from topo.source import Span
 
-__all__ = ["left_behind", "not_zdcf", "not_zdcf_version", "nothing_for_it"]
+__all__ = ["left_behind", "no_service", "not_zdcf", "not_zdcf_version", "nothing_for_it"]
 
 
 @finding("ZT050", "a file that is not ZDCF")
@@ -47,3 +47,12 @@ def left_behind(span: Span, message: str, why: str = "", *, lost: bool = True) -
     notes = (why,) if why else ()
     severity: Severity = "warning" if lost else "info"
     return Diagnostic(code="ZT052", message=message, severity=severity, labels=(Label(span),), notes=notes)
+
+
+@finding("ZT053", "a topology that a service manager cannot run")
+def no_service(span: Span, message: str) -> Diagnostic:
+    """`ztopo export systemd` writes a unit that starts `ztopo up` with the file of the topology.
+
+    So there has to be such a file, and no app that runs inside a program: there the program is what is to be started.
+    """
+    return Diagnostic(code="ZT053", message=message, labels=(Label(span),))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from topo.diagnostic import Diagnostic, in_order
@@ -35,8 +35,8 @@ YOUNGER = ("XPUB", "XSUB")
 Document = dict[str, Any]
 
 
-def write(graph: Graph, format: str) -> tuple[str, list[Diagnostic]]:
-    """The topology as ZDCF, and what of it that has nothing for."""
+def write(graph: Graph, format: str, params: Mapping[str, str] | None = None) -> tuple[str, list[Diagnostic]]:
+    """The topology as ZDCF, and what of it that has nothing for. What was set from outside stands in the graph already."""
     writing = _Writing(graph, is_writable if format == "zpl" else _is_text)
     document = writing.document()
     text = write_zpl(document) if format == "zpl" else json.dumps(document, indent=4) + "\n"
