@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import zmq
 from zmq.devices import monitored_queue
 
-__all__ = ["capture_of", "pass_on", "sockets_of"]
+__all__ = ["capture_of", "loop_of", "run", "sockets_of"]
 
 OWN = ("ztopo", "plain", "python")
 """The cores that are ztopo's."""
@@ -39,29 +40,32 @@ def sockets_of(context: zmq.Context[Any], types: Sequence[str], endpoints: Seque
     return sockets
 
 
-def pass_on(core: str, frontend: Any, backend: Any, capture: Any, control: Any = None) -> None:
-    """Run the device until its context ends."""
+def loop_of(core: str, frontend: Any, backend: Any, capture: Any, control: Any = None) -> Callable[[], object]:
+    """What runs the device until its context ends. All that it needs is loaded, so that only the device is measured."""
     if core in OWN:
         os.environ["ZTOPO_CORE"] = "python" if core == "python" else "cython"
         from topo.devcore import Proxy
 
-        Proxy(frontend, backend, capture, prefixes=None if core == "plain" else (b"in", b"out"), control=control).run()
-        return
+        return Proxy(frontend, backend, capture, prefixes=None if core == "plain" else (b"in", b"out"), control=control).run
+    if core == "pyzmq":
+        return partial(monitored_queue, frontend, backend, capture, b"in", b"out")
+    if control is not None:
+        return partial(zmq.proxy_steerable, frontend, backend, capture, control)
+    return partial(zmq.proxy, frontend, backend, capture)
+
+
+def run(loop: Callable[[], object]) -> None:
+    """Run a device until its context ends."""
     with suppress(zmq.ContextTerminated):
-        if core == "pyzmq":
-            monitored_queue(frontend, backend, capture, b"in", b"out")
-        elif control is not None:
-            zmq.proxy_steerable(frontend, backend, capture, control)
-        else:
-            zmq.proxy(frontend, backend, capture)
+        loop()
 
 
 def main(core: str, *words: str) -> None:
     """Run the device until standard input ends."""
-    sockets = sockets_of(zmq.Context(), words[:3], words[3:])
+    loop = loop_of(core, *sockets_of(zmq.Context(), words[:3], words[3:]))
     threading.Thread(target=_end_with_input, daemon=True).start()
     print("ready", flush=True)
-    pass_on(core, *sockets)
+    run(loop)
 
 
 def _end_with_input() -> None:

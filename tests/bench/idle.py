@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import write_json
-from tests.bench.device import capture_of, pass_on
+from tests.bench.device import capture_of, loop_of
+from tests.bench.device import run as run_device
 
 __all__ = ["run"]
 
@@ -83,7 +84,7 @@ class Stage:
 
     def _run(self, *sockets: Any) -> None:
         try:
-            pass_on(self.core, *sockets)
+            run_device(loop_of(self.core, *sockets))
         except zmq.ZMQError:
             pass  # it has ended by an error: that is shown
         finally:

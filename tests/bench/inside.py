@@ -11,11 +11,12 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 
-from tests.bench.device import capture_of, pass_on, sockets_of
+from tests.bench.device import capture_of, loop_of, run, sockets_of
 
 ENDPOINTS = ("inproc://front", "inproc://back", "inproc://monitor")
 
@@ -63,7 +64,7 @@ def main(path: str, libzmq: str, core: str, described: str, messages: str) -> No
     device = None
     if core != "direct":
         sockets = sockets_of(context, (*case["types"], capture_of(core)), ENDPOINTS)
-        device = threading.Thread(target=_run, args=(core, sockets), daemon=True)
+        device = threading.Thread(target=_run, args=(loop_of(core, *sockets), sockets), daemon=True)
 
     def at_end(role: str, where: str, endpoint: str) -> Load:
         return Load(library, libzmq, context, (role, where, endpoint, count, case["size"], case["window"]))
@@ -89,9 +90,9 @@ def main(path: str, libzmq: str, core: str, described: str, messages: str) -> No
     context.term()
 
 
-def _run(core: str, sockets: list[Any]) -> None:
+def _run(loop: Callable[[], object], sockets: list[Any]) -> None:
     try:
-        pass_on(core, *sockets)
+        run(loop)
     finally:
         for socket in sockets:
             socket.close()

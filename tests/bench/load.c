@@ -30,7 +30,7 @@ static int (*msg_more) (message *);
 static int (*msg_send) (message *, void *, int);
 static int (*msg_recv) (message *, void *, int);
 
-enum { PUB = 1, SUB = 2, DEALER = 5, PULL = 7, PUSH = 8, DONTWAIT = 1, SNDMORE = 2, SUBSCRIBE = 6, SNDHWM = 23, RCVHWM = 24,
+enum { SUB = 2, DEALER = 5, PULL = 7, PUSH = 8, XPUB = 9, DONTWAIT = 1, SNDMORE = 2, SUBSCRIBE = 6, SNDHWM = 23, RCVHWM = 24,
        RCVTIMEO = 27, LINGER = 17 };
 
 static void check (int good, const char *what)
@@ -122,12 +122,12 @@ load *load_open (const char *libzmq, void *context, const char *role, const char
     find_all (libzmq);
     *l = (load) {NULL, strdup (role), count, window, size};
     int asks = is (l, "ask"), answers = is (l, "answer"), listens = is (l, "listen");
-    int type = is (l, "push") ? PUSH : is (l, "pull") ? PULL : is (l, "pub") ? PUB : asks || answers ? DEALER : SUB;
+    int type = is (l, "push") ? PUSH : is (l, "pull") ? PULL : is (l, "pub") ? XPUB : asks || answers ? DEALER : SUB;
     l->socket = new_socket (context ? context : ctx_new (), type);
     check (l->socket != NULL, "zmq_socket");
     if (type == SUB)
         check (set_option (l->socket, SUBSCRIBE, "", 0) == 0, "subscribe");
-    if (type == SUB || type == PUB) {
+    if (type == SUB || type == XPUB) {
         set_option (l->socket, RCVHWM, &unlimited, sizeof unlimited);
         set_option (l->socket, SNDHWM, &unlimited, sizeof unlimited);
     }
@@ -175,7 +175,8 @@ static int answer_one (load *l, message *msg)
     return 1;
 }
 
-/* Do the work. Who answers or listens goes on until it has all, or until nothing comes any more. */
+/* Do the work. Who publishes waits for a subscription, without which it would send to nobody. Who answers or listens goes on until
+ * it has all, or until nothing comes any more. */
 void load_run (load *l, result *r)
 {
     const int answers = is (l, "answer"), waits = answers || is (l, "listen");
@@ -184,6 +185,8 @@ void load_run (load *l, result *r)
     double *took = is (l, "ask") ? malloc (sizeof (double) * l->count) : NULL;
     double begin = now (CLOCK_MONOTONIC), busy = now (CLOCK_THREAD_CPUTIME_ID), end = begin;
     msg_init (&msg);
+    if (is (l, "pub"))
+        check (receive_one (l->socket, &msg), "a subscription");
     if (is (l, "push") || is (l, "pub"))
         for (; done < l->count; done++)
             send_one (l->socket, l->size);
