@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,10 @@ class Stage:
             self.ended.set()
 
     def fill(self, source: Any) -> None:
-        """Send until nothing more is taken for a while."""
+        """Send until nothing more is taken for a while. A device that ends meanwhile takes nothing, whatever was said."""
         while source.poll(100, zmq.POLLOUT):
-            source.send(b"waits")
+            with suppress(zmq.Again):
+                source.send(b"waits", zmq.DONTWAIT)
 
 
 def nothing_to_do(stage: Stage) -> None:
