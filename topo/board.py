@@ -103,7 +103,7 @@ def groups(rates: Rates) -> list[Group]:
     """All lines: devices as they were declared, then the processes that they share, then apps."""
     found = [Group(device.name, tuple(_device(device))) for device in rates.devices]
     for host in rates.hosts:
-        row: Row = {"name": host.name, "cpu": host.cpu, "memory": host.memory, "state": _counted(host.devices, "device")}
+        row: Row = {"name": host.name, "cpu": host.cpu, "memory": host.memory, "state": f"hosts {host.devices}"}
         found.append(Group(host.name, (row,)))
     for app in rates.apps:
         state = app.life if app.status is None or app.life != "ended" else f"ended {app.status}"
@@ -166,11 +166,12 @@ def summary(rates: Rates, ago: str) -> str:
     messages = sum(flow.messages_per_second for flow in flows)
     lost = sum(s.unroutable + s.full + s.lost for d in rates.devices for s in d.sockets)
     parts = [
-        f"{clean(rates.name)} is {rates.phase}, for {ago}",
+        f"{clean(rates.name)}: {rates.phase}",
+        f"up {ago}",
+        f"{short(messages)} messages/s in",
+        f"{short(lost)} dropped",
         _counted(len(rates.devices), "device"),
         _counted(len(rates.apps), "app"),
-        f"{short(messages)} messages/s in",
-        f"{short(lost)} dropped so far",
     ]
     return ", ".join(parts)
 

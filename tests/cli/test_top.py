@@ -15,11 +15,14 @@ from msgspec.structs import replace
 from tests.cli.conftest import ZTOPO
 from tests.cli.terminal import Terminal
 from topo.devcore import CaptureCounts, SideCounts, Statistics, Traffic
+from topo.plan import Plan
 from topo.run import folder
 from topo.run.control import Control
 from topo.run.events import StopAsked, Told
+from topo.run.journal import Journal
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot, SocketSnapshot
 
+NOTHING = Plan("t", None, (), (), (), ())
 STEP = 1000
 """So many messages more have passed through each device from look to look."""
 
@@ -80,7 +83,10 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     place = Place(tmp_path)
-    with folder.claim("t", "t.ztopo", environment=place.environment) as home, Control(home.folder, place.supervisor):
+    with (
+        folder.claim("t", "t.ztopo", environment=place.environment) as home,
+        Control(home.folder, place.supervisor, Journal(NOTHING)),
+    ):
         yield place
         for terminal in place.terminals:
             terminal.close()
@@ -100,7 +106,7 @@ def test_once_prints_a_table(place: Place) -> None:
     done = place.top("--once", "--interval", "0.1")
     assert (done.returncode, done.stderr) == (0, "")
     first, blank, head, *rows = done.stdout.splitlines()
-    assert first.startswith("t is running, for ")
+    assert first.startswith("t: running, up ")
     assert (blank, head.split()[:4]) == ("", ["NAME", "TYPE", "PEERS", "IN/S"])
     assert [row.split()[0] for row in rows] == ["first.in", "first.out", "second[0].in", "second[0].out", "thread"]
     assert float(rows[0].split()[3].rstrip("k")) > 0
@@ -151,7 +157,7 @@ def test_the_terminal_is_as_it_was(place: Place, end: str) -> None:
     show(place, "first")
     terminal = place.terminal("--interval", "0.05")
     lines = terminal.wait_for(lambda lines: bool(line_of(lines, "first.in")) and lines[-1].startswith("q quit"), "the table")
-    assert lines[0].startswith("t is running, for ")
+    assert lines[0].startswith("t: running, up ")
     terminal.press(end)
     assert terminal.end() == 0
     assert terminal.after == terminal.before
@@ -192,7 +198,7 @@ def test_at_80_columns_the_names_and_what_matters_have_room(place: Place) -> Non
     terminal.wait_for(lambda lines: "RESTARTS" in lines[2], "the rest of the columns")
     terminal.wait_for(lambda lines: bool(line_of(lines, "a_name_that_is_quite_long.in")))
     terminal.resize(60, 5)
-    terminal.wait_for(lambda lines: lines[0].startswith("t is running") and lines[4].startswith("q quit"))
+    terminal.wait_for(lambda lines: lines[0].startswith("t: running") and lines[4].startswith("q quit"))
     terminal.press("q")
     assert terminal.end() == 0
 
@@ -234,7 +240,10 @@ def test_keys_sort_and_filter(place: Place) -> None:
 def test_when_it_ends_that_is_said_on_a_terminal_as_it_was(tmp_path: Path) -> None:
     place = Place(tmp_path)
     show(place, "first")
-    with folder.claim("t", "t.ztopo", environment=place.environment) as home, Control(home.folder, place.supervisor):
+    with (
+        folder.claim("t", "t.ztopo", environment=place.environment) as home,
+        Control(home.folder, place.supervisor, Journal(NOTHING)),
+    ):
         terminal = place.terminal("--interval", "0.05")
         terminal.wait_for(lambda lines: bool(line_of(lines, "first.in")))
     try:

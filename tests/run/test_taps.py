@@ -61,7 +61,7 @@ class Supervisor:
             raise self.error
         if device not in self.running:
             raise OSError(errno.ESRCH, "it does not run")
-        return Done(device, 1, f"ipc:///{device}/{self.lives[device]}" if isinstance(what, Attach | BindTo) else "")
+        return Done(device, 1, (f"ipc:///{device}/{self.lives[device]}",) if isinstance(what, Attach | BindTo) else ())
 
     def start_again(self, device: str) -> None:
         """As when a device has another life."""
@@ -207,3 +207,21 @@ def test_a_hundred_come_and_go_at_once(supervisor: Supervisor) -> None:
     for device in ("plain", "open"):
         told = [type(what) in (Attach, BindTo) for name, what in supervisor.told if name == device]
         assert told == [True, False] * (len(told) // 2), "opened and closed in turn"
+
+
+def test_a_monitor_that_is_ours_already_is_made_anew(supervisor: Supervisor) -> None:
+    """As when the device began another life just before the tap was opened, and that was heard just after."""
+    heard: list[Tapped] = []
+    refusals = [OSError(errno.EALREADY, "plain has a monitor")]
+    carry_out = supervisor.command
+
+    def command(device: str, what: Command, timeout: float) -> Done:
+        done = carry_out(device, what, timeout)
+        if isinstance(what, Attach) and refusals:
+            raise refusals.pop()
+        return done
+
+    supervisor.command = command  # type: ignore[method-assign]  # for this once
+    with Taps(supervisor).tapped(["plain"], heard.append):
+        assert [type(what) for _, what in supervisor.told] == [Attach, Detach, Attach]
+        assert heard[0].address == "ipc:///plain/1"

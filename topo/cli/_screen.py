@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from topo.board import COLUMNS, Group, fitting, groups, head, line, ordered, summary
-from topo.text import ago, cut
+from topo.text import ago, width
 from topo.watch import Rates, only
 
 __all__ = ["View", "frame", "pressed", "show"]
@@ -73,11 +73,11 @@ def _typed(view: View, key: str) -> View:
     return replace(view, only=view.only + key, first=0) if len(key) == 1 and key.isprintable() else view
 
 
-def frame(rates: Rates, view: View, width: int, height: int) -> tuple[list[str], View]:
+def frame(rates: Rates, view: View, cells: int, height: int) -> tuple[list[str], View]:
     """The lines of the screen, and the view, scrolled no further than there is something to see."""
     shown = only(rates, f"*{view.only}*" if view.only and "*" not in view.only else view.only)
     found = ordered(groups(shown), view.sort, view.reverse)
-    columns = fitting(found, width)
+    columns = fitting(found, cells)
     rows = [row for group in found for row in group.rows]
     room = max(0, height - 4)
     view = replace(view, first=min(view.first, max(0, len(rows) - room)))
@@ -89,7 +89,14 @@ def frame(rates: Rates, view: View, width: int, height: int) -> tuple[list[str],
     ]
     lines += [""] * (height - 1 - len(lines))
     lines.append(f"filter: {view.only}" if view.typing else HELP)
-    return [cut(text, width, "~") for text in lines[:height]], view
+    return [_begin(text, cells) for text in lines[:height]], view
+
+
+def _begin(text: str, cells: int) -> str:
+    """As much of a text as has room."""
+    while width(text) > cells:
+        text = text[:-1]
+    return text
 
 
 def _choices(view: View, found: list[Group], rows: int, room: int) -> str:

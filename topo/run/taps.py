@@ -101,32 +101,48 @@ class Taps:
         self._lock = threading.RLock()
         """Held while a tap is opened or closed: nobody comes in between."""
         self._taps: dict[str, Tap] = {}
+        self._users = 0
+        """How many have something tapped, or are about to."""
         self._unsubscribe: Callable[[], None] = lambda: None
 
     @contextmanager
     def tapped(self, devices: Iterable[str], tell: Tell) -> Iterator[None]:
         """Have these devices tapped within the block; `tell` hears where, from any thread. Raises NoTap if one cannot be."""
-        joined: list[str] = []
+        wanted, joined = tuple(devices), list[str]()
+        self._begin()
         try:
-            for device in devices:
-                self._join(device, tell)
+            before = self._seen(wanted)
+            for device in wanted:
+                self._join(device, tell, before.get(device))
                 joined.append(device)
             yield
         finally:
             for device in joined:
                 self._leave(device, tell)
+            self._end()
 
-    def _join(self, device: str, tell: Tell) -> None:
+    def _begin(self) -> None:
+        """Hear of devices that become ready from now on."""
+        with self._lock:
+            if not self._users:
+                self._unsubscribe = self._supervisor.subscribe(self._hear)
+            self._users += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._unsubscribe()
+
+    def _join(self, device: str, tell: Tell, before: DeviceSnapshot | None) -> None:
         with self._lock:
             tap = self._taps.get(device)
             if tap is None:
-                if not self._taps:
-                    self._unsubscribe = self._supervisor.subscribe(self._hear)
                 tap = self._taps[device] = Tap(device)
                 try:
-                    self._open(tap)
+                    self._open(tap, before)
                 except BaseException:
-                    self._forget(device)
+                    del self._taps[device]
                     raise
             tap.listeners.append(tell)
             tell(tap.now)
@@ -137,23 +153,17 @@ class Taps:
             tap.listeners.remove(tell)
             if tap.listeners:
                 return
-            self._forget(device)
+            del self._taps[device]
             if tap.undo is not None:
                 with suppress(OSError, RuntimeError):  # it has ended, and the tap with it; or it is stopped, and does it later
                     self._supervisor.command(device, tap.undo, PATIENCE)
 
-    def _forget(self, device: str) -> None:
-        del self._taps[device]
-        if not self._taps:
-            self._unsubscribe()
-
-    def _open(self, tap: Tap) -> None:
+    def _open(self, tap: Tap, found: DeviceSnapshot | None) -> None:
         """Open a tap, unless that is done already in this life of the device. One that does not run is opened when it does."""
         plan = self._plan_of(tap.device)
         why = refusal(plan)
         if why:
             raise NoTap(why)
-        found = self._snapshot_of(tap.device)
         life = None if found is None or found.life != Life.READY else (found.restarts, found.pid, found.thread)
         if tap.life is not None and tap.life == life:
             return
@@ -169,6 +179,12 @@ class Taps:
         """Let a device open the tap, and return the address; empty if it has ended meanwhile."""
         what = BindTo(plan.capture.id, WILD) if plan.capture else Attach(_monitor(plan))
         try:
+            try:
+                return self._supervisor.command(device, what, PATIENCE).address
+            except OSError as error:
+                if error.errno != errno.EALREADY:
+                    raise
+            self._supervisor.command(device, Detach(), PATIENCE)  # a tap of ours, made just as the device began this life
             return self._supervisor.command(device, what, PATIENCE).address
         except TimeoutError:
             raise NoTap(f"{device} does not answer") from None
@@ -183,14 +199,13 @@ class Taps:
                 return plan
         raise NoTap(f"there is no device {device}")
 
-    def _snapshot_of(self, device: str) -> DeviceSnapshot | None:
-        return next((d for d in self._supervisor.snapshot().devices if d.name == device), None)
-
     def passed(self, devices: Iterable[str]) -> dict[str, int]:
         """How many copies devices have passed to their monitors so far."""
+        return {name: d.statistics.capture.passed for name, d in self._seen(devices).items() if d.statistics is not None}
+
+    def _seen(self, devices: Iterable[str]) -> dict[str, DeviceSnapshot]:
         wanted = frozenset(devices)
-        found = (d for d in self._supervisor.snapshot().devices if d.name in wanted)
-        return {d.name: d.statistics.capture.passed for d in found if d.statistics is not None}
+        return {d.name: d for d in self._supervisor.snapshot().devices if d.name in wanted}
 
     # In the thread of the loop
 
@@ -205,7 +220,7 @@ class Taps:
             if tap is None:
                 return
             try:
-                self._open(tap)
+                self._open(tap, self._seen((device,)).get(device))
             except (NoTap, RuntimeError):  # it is another device now, or all has ended
                 tap.life, tap.undo, tap.now = None, None, Tapped(device, "")
             for tell in tap.listeners:
