@@ -182,7 +182,7 @@ class Journal:
     def record(self, level: Level, event: str, message: str, component: str = "", **more: Any) -> Record:
         """A record of what happens now. `more` are its other fields."""
         return Record(
-            time=datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            time=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             level=level,
             topology=self._name,
             component=component,

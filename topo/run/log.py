@@ -126,7 +126,7 @@ class Log:
     def _write(self, records: list[Record | Missed]) -> None:
         """Write records, and before them how many are missing. Either all of them, or OSError."""
         gap = [self._gap(self._lost)] if self._lost else []
-        data = b"".join(wire.written(self._gap(r.count) if isinstance(r, Missed) else r) for r in (*gap, *records))
+        data = b"".join(wire.quickly(self._gap(r.count) if isinstance(r, Missed) else r) for r in (*gap, *records))
         if self._written and self._written + len(data) > self._size:
             self._rotate()
         if self._torn:

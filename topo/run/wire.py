@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["DESCRIPTORS", "read", "written"]
+__all__ = ["DESCRIPTORS", "quickly", "read", "written"]
 
 DESCRIPTORS = 200
 """How many descriptors are handed over at once; Linux takes 253 (SCM_MAX_FD)."""
@@ -22,6 +22,14 @@ T = TypeVar("T")
 def written(message: object) -> bytes:
     """A message, a Struct or a dictionary of such, as a line."""
     return json.dumps(msgspec.to_builtins(message), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def quickly(message: object) -> bytes:
+    """The same in a twentieth of the time, in UTF-8 instead of ASCII, unless there is text that UTF-8 does not have."""
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        return written(message)
 
 
 def read(line: bytes, type: type[T] | Any) -> T:
