@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from topo.collector import paused
 from topo.differences import Before, Target, Work, World, known, meaning, operations, sockets_of, works
 from topo.links import Flow
 from topo.losses import Losses
@@ -41,16 +42,20 @@ def plan_change(running: Plan, snapshot: World, wanted: Plan, joined: Collection
 
     `joined` are the sockets of apps that can be paused and count their messages, as those of devices do.
     """
-    before = Before(running, snapshot)
+    with paused():
+        return _planned(Before(running, snapshot), wanted, Losses(running, joined), snapshot.serial)
+
+
+def _planned(before: Before, wanted: Plan, losses: Losses, serial: int) -> ChangePlan:
+    running = before.plan
     target = Target(before, wanted)
-    losses = Losses(running, joined)
     found = works(before, target, losses)
     judge = Judge(before, target, losses)
     changes = tuple(judge.change(work) for work in found)
     touched = {work.name for work in found}
     return ChangePlan(
         name=running.name,
-        serial=snapshot.serial,
+        serial=serial,
         steps=tuple(_steps(judge, found)),
         wanted=target.plan,
         changes=(*changes, *_programs_sockets(running, target.plan)),
@@ -94,7 +99,7 @@ class Judge:
             return "live"
         if work.anew:
             return "restart"
-        return "drain" if work.new is None or self.flows[work.name] else "live"
+        return "drain" if self.flows[work.name] else "live"
 
     def _losses(self, work: Work) -> tuple[Loss, ...]:
         if work.ended or work.old is None:

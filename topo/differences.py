@@ -653,7 +653,8 @@ def operations(work: Work) -> Iterator[Touched]:
         return
     sockets = sockets_of(work.old)
     if work.ends:
-        yield from (Touched(socket, "close", _all_inproc(socket)) for socket in sockets.values())
+        program = isinstance(work.old, AppPlan)
+        yield from (Touched(socket, "close", _all_inproc(socket), program=program) for socket in sockets.values())
         return
     for gone in work.unbinds:
         yield Touched(sockets[gone.socket], "unbind", gone.bind.endpoint.startswith("inproc:"))

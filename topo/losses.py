@@ -23,7 +23,7 @@ __all__ = ["Losses", "Touched"]
 ANY_NUMBER = "[*]"
 UNHEARD = "its peer would not hear the new connection while the old one is there"
 ABORTS = "libzmq may end the process if {a_type} that has read half a message is disconnected"
-ANSWERS = "answers to what is not answered yet: a ROUTER knows its peers by their connections"
+ANSWERS = "answers to what is not answered yet, for a ROUTER knows its peers by their connections"
 MISSED = "what is published before the subscriptions have arrived"
 
 
@@ -34,6 +34,8 @@ class Touched(msgspec.Struct, frozen=True):
     operation: Operation
     inproc: bool = False
     peer: str | None = None
+    program: bool = False
+    """It is an app's, whose program ends as it likes."""
 
 
 class Losses:
@@ -107,7 +109,7 @@ class Losses:
         return flow is not None and self.links.is_ours(flow, self._joined)
 
     def _sent(self, touched: Touched, row: Change) -> Iterator[Loss]:
-        fate = row.sent_inproc if touched.inproc else row.sent
+        fate = "lost" if touched.program else row.sent_inproc if touched.inproc else row.sent
         if fate == "lingers" and self._value(touched.socket.id, "linger", -1) == -1 and not _over_ipc(touched.socket):
             return
         if fate in ("lost", "lingers"):

@@ -20,7 +20,7 @@ import msgspec
 from topo.run import folder as folders
 from topo.run import wire
 from topo.run.folder import Owner, control_path
-from topo.run.snapshot import Snapshot
+from topo.run.snapshot import Present, Snapshot
 
 __all__ = ["NotRunning", "Refused", "Seen", "Topology", "Trouble", "Unreachable", "find", "look", "look_at", "topologies"]
 
@@ -81,6 +81,11 @@ class Topology(msgspec.Struct, frozen=True):
         """What runs."""
         (answer,) = self.ask("status", timeout)
         return msgspec.convert(answer, Snapshot)
+
+    def present(self, timeout: float = PATIENCE) -> Present:
+        """All that a change is planned from."""
+        (answer,) = self.ask("present", timeout)
+        return msgspec.convert(answer, Present)
 
     def ask(self, verb: str, timeout: float = PATIENCE, **arguments: object) -> list[dict[str, Any]]:
         """All that is answered, within so many seconds."""

@@ -33,7 +33,7 @@ from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
 from topo.run.joined import Declared, Wanted
 from topo.run.journal import Journal, Record
-from topo.run.snapshot import FORMAT_VERSION, Snapshot
+from topo.run.snapshot import FORMAT_VERSION, Present, Snapshot
 from topo.run.taps import NoTap, Tapped, Taps
 
 __all__ = ["VERBS", "Call", "Control", "Refusal", "Verb"]
@@ -71,6 +71,10 @@ class Controlled(Protocol):
 
     def snapshot(self) -> Snapshot:
         """What runs. From any thread; RuntimeError at the end of the topology."""
+        ...
+
+    def present(self) -> Present:
+        """All that a change is planned from, likewise."""
         ...
 
     def joining(self, app: str, socket: str, feed: Feed[Wanted]) -> AbstractContextManager[Declared]:
@@ -153,6 +157,11 @@ def status(call: Call, _: Nothing) -> Answers:
     yield call.supervisor.snapshot()
 
 
+def present(call: Call, _: Nothing) -> Answers:
+    """Say all that a change is planned from."""
+    yield call.supervisor.present()
+
+
 def stop(call: Call, wish: Stop) -> Answers:
     """Let it end. That this is heard is all that is answered; its end is seen in the events."""
     for _ in range(2 if wish.force else 1):  # to insist twice is what forces it
@@ -214,6 +223,7 @@ VERBS = {
     "ping": Verb(Nothing, ping),
     "status": Verb(Nothing, status),
     "stop": Verb(Stop, stop),
+    "present": Verb(Nothing, present),
     "tap": Verb(Devices, tap),
     "join": Verb(Join, join),
     "copies": Verb(Devices, copies),

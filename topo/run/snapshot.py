@@ -8,9 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from topo.devcore import Statistics
+from topo.plan import Plan
 from topo.run.events import Phase
 
-__all__ = ["FORMAT_VERSION", "AppSnapshot", "DeviceSnapshot", "Snapshot", "SocketSnapshot"]
+__all__ = ["FORMAT_VERSION", "AppSnapshot", "DeviceSnapshot", "Present", "Snapshot", "SocketSnapshot"]
 
 FORMAT_VERSION = 1
 
@@ -91,3 +92,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     devices: tuple[DeviceSnapshot, ...] = ()
     apps: tuple[AppSnapshot, ...] = ()
     format_version: int = FORMAT_VERSION
+
+
+class Present(msgspec.Struct, frozen=True):
+    """All that a change is planned from, at one moment."""
+
+    plan: Plan
+    """What is wanted."""
+    snapshot: Snapshot
+    joined: tuple[str, ...] = ()
+    """The sockets of apps that count what they send and receive."""

@@ -97,7 +97,7 @@ from topo.run.machine import (
 )
 from topo.run.reports import Reports
 from topo.run.sight import Sight
-from topo.run.snapshot import Snapshot
+from topo.run.snapshot import Present, Snapshot
 from topo.run.sockets import Context
 from topo.source import Source
 
@@ -223,6 +223,10 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """What runs, at this moment. Waits for the loop."""
         return self.call(lambda loop: loop.sight.snapshot())
+
+    def present(self) -> Present:
+        """All that a change is planned from, at this moment. Waits for the loop."""
+        return self.call(lambda loop: Present(loop.plan, loop.sight.snapshot(), tuple(loop.joined.sockets)))
 
     def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
         """Let a listener be told, in the thread of the loop, which it must not hold up. Returns what ends that."""
