@@ -44,6 +44,12 @@ class Counters:
         with memoryview(self._memory) as view, view[slot * STATISTICS_SIZE : (slot + 1) * STATISTICS_SIZE] as words:
             return read_statistics(words) if any(words[:8]) else None
 
+    def clear(self, device: str) -> None:
+        """Forget what a device has done. It has ended."""
+        slot = self._slots.get(device)
+        if slot is not None and self._memory is not None:
+            self._memory[slot * STATISTICS_SIZE : (slot + 1) * STATISTICS_SIZE] = bytes(STATISTICS_SIZE)
+
     def close(self) -> None:
         """Give the descriptor back. What stands there can still be read."""
         os.close(self.handle)

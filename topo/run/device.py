@@ -13,6 +13,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from topo.run.events import (
     Bound,
     Command,
     ConnectTo,
+    CountEnded,
     Detach,
     DisconnectFrom,
     Done,
@@ -42,6 +44,7 @@ from topo.run.events import (
     SetOption,
     Stopped,
     UnbindFrom,
+    WatchPeers,
 )
 from topo.run.sockets import Bindings, Context, Socket, SocketError, connect, connect_one, make
 
@@ -85,6 +88,7 @@ class Device:
         self._stopping = False
         self._bindings = Bindings()
         self._sockets: dict[str, Socket] = {}
+        self._watches: dict[str, Ended] = {}
         self._thread = threading.Thread(target=self._run, name=f"ztopo {plan.name}", daemon=True)
 
     def start(self) -> None:
@@ -148,6 +152,8 @@ class Device:
             last = Failed(self.plan.name, "mistake", reason=traceback.format_exc())
         with self._lock:
             proxy, self._proxy = self._proxy, None
+        for watch in self._watches.values():
+            watch.close()
         self._bindings.close([*self._sockets.values()], self._context if self._lasting else None)
         if proxy is not None:
             self._refuse_the_rest(proxy)
@@ -196,7 +202,7 @@ class Device:
     def _obey(self, proxy: Proxy, number: int, command: Command) -> None:
         name = self.plan.name
         try:
-            self._post(Done(name, number, self._do(proxy, command)))
+            self._post(self._do(proxy, number, command))
         except SocketError as error:
             self._post(NotDone(name, number, error.errno, error.reason))
         except KeyError as error:
@@ -204,8 +210,10 @@ class Device:
         except (OSError, zmq.ZMQError) as error:
             self._post(NotDone(name, number, error.errno or 0, error.strerror or str(error)))
 
-    def _do(self, proxy: Proxy, command: Command) -> tuple[str, ...]:
-        """Carry it out, and return the addresses that were bound, if any were."""
+    def _do(self, proxy: Proxy, number: int, command: Command) -> Done:
+        """Carry it out, and return what there is to say of it."""
+        bound: tuple[str, ...] = ()
+        count = 0
         match command:
             case Pause():
                 proxy.pause()
@@ -214,20 +222,26 @@ class Device:
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
             case BindTo(socket, endpoint, before):
-                return (self._bindings.bind_to(self._sockets[socket], socket, -1, endpoint, before=before),)
+                bound = (self._bindings.bind_to(self._sockets[socket], socket, -1, endpoint, before=before),)
             case UnbindFrom(socket, address):
                 self._bindings.unbind(self._context, self._sockets[socket], address)
             case ConnectTo(socket, address):
                 connect_one(self._sockets[socket], address)
             case DisconnectFrom(socket, address):
                 self._sockets[socket].disconnect(address)
-            case SetOption(socket, number, value):
-                self._sockets[socket].setsockopt(number, value)
+            case SetOption(socket, option, value):
+                self._sockets[socket].setsockopt(option, value)
+            case WatchPeers(socket, on):
+                self._watches.pop(socket, Ended()).close()
+                if on:
+                    self._watches[socket] = Ended(self._sockets[socket])
+            case CountEnded(socket):
+                count = self._watches[socket].count()
             case Attach(plan):
-                return self._attach(proxy, plan)
+                bound = self._attach(proxy, plan)
             case Detach():
                 self._detach(proxy)
-        return ()
+        return Done(self.plan.name, number, bound, count)
 
     def _attach(self, proxy: Proxy, plan: SocketPlan) -> tuple[str, ...]:
         if self.plan.capture is not None:
@@ -256,6 +270,32 @@ class Device:
         """Answer the commands that it did not come to."""
         while (left := proxy.take()) is not None:
             self._post(NotDone(self.plan.name, left[0], errno.ESRCH, "it has ended"))
+
+
+class Ended:
+    """Counts the connections to a socket that have ended."""
+
+    def __init__(self, socket: Socket | None = None) -> None:
+        self._socket = socket
+        self._told = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED) if socket is not None else None
+        self._count = 0
+
+    def count(self) -> int:
+        """How many have. The socket has noticed all of these."""
+        assert self._socket is not None
+        assert self._told is not None
+        with suppress(zmq.Again):
+            while True:
+                self._told.recv_multipart(zmq.NOBLOCK)
+                self._count += 1
+        self._socket.getsockopt(zmq.EVENTS)  # libzmq takes note of what its own threads have told it
+        return self._count
+
+    def close(self) -> None:
+        """Count no longer."""
+        if self._socket is not None and self._told is not None:
+            self._socket.disable_monitor()
+            self._told.close(0)
 
 
 def _numbers(proxy: Proxy) -> dict[str, object]:

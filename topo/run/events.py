@@ -29,6 +29,7 @@ __all__ = [
     "Command",
     "Connect",
     "ConnectTo",
+    "CountEnded",
     "Detach",
     "DisconnectFrom",
     "Dismiss",
@@ -72,6 +73,7 @@ __all__ = [
     "Told",
     "UnbindFrom",
     "Undrained",
+    "WatchPeers",
     "Wish",
 ]
 
@@ -130,6 +132,8 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     number: int
     addresses: tuple[str, ...] = ()
     """The real addresses, if something was bound."""
+    count: int = 0
+    """How many there were, if something was counted."""
 
     @property
     def address(self) -> str:
@@ -206,6 +210,19 @@ class SetOption(msgspec.Struct, frozen=True, tag=True):
     value: int | bytes
 
 
+class WatchPeers(msgspec.Struct, frozen=True, tag=True):
+    """Count from now on the connections to a socket that end; or (`on` is false) no longer."""
+
+    socket: str
+    on: bool = True
+
+
+class CountEnded(msgspec.Struct, frozen=True, tag=True):
+    """Say how many connections to a socket have ended since it was watched, after the socket has noticed it."""
+
+    socket: str
+
+
 class Attach(msgspec.Struct, frozen=True, tag=True):
     """Show copies to this socket from now on, bound and connected as planned. The device has no monitor now."""
 
@@ -216,7 +233,20 @@ class Detach(msgspec.Struct, frozen=True, tag=True):
     """Show no copies any more, and close the monitor."""
 
 
-Command = Pause | Resume | Drain | BindTo | UnbindFrom | ConnectTo | DisconnectFrom | SetOption | Attach | Detach
+Command = (
+    Pause
+    | Resume
+    | Drain
+    | BindTo
+    | UnbindFrom
+    | ConnectTo
+    | DisconnectFrom
+    | SetOption
+    | WatchPeers
+    | CountEnded
+    | Attach
+    | Detach
+)
 
 # The supervisor says to a worker
 

@@ -2,16 +2,21 @@
 
 A device counts anew in each life, so what it has counted in earlier ones is kept here. A flow in which something was lost, or may
 have been, never comes out even again: it is *spoiled*, and from then on what goes through it is not counted.
+
+A socket that is connected elsewhere takes its counts along into another flow. That comes out even if all with whom it has shared a
+flow are there too, or if that one was *settled*: it was empty, and from then on all who took part in it count from zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from topo.devcore import Statistics
 from topo.links import Counts, Flow, Links, under_way
 from topo.plan import AppPlan, DevicePlan, Plan
-from topo.run.events import Event, Exited, Failed, PlanChanged, Standing, Undrained
+from topo.run.events import ChangeOver, Event, Exited, Failed, PlanChanged, Standing, Undrained
 from topo.run.joined import Joined
 from topo.run.machine import ALIVE
 from topo.run.sight import Sight
@@ -29,7 +34,12 @@ class Ledger:
         self._joined = joined
         self._past: dict[str, Counts] = {}
         """Of each socket, what it counted in earlier lives of its device."""
+        self._base: dict[str, Counts] = {}
+        """Of each socket, what it had counted when its flow was settled."""
         self._spoiled: set[Flow] = set()
+        self._counted_in: dict[tuple[str, str], Flow] = {}
+        """Of each way and socket, the flow in which it has counted."""
+        self._count_in(self.links.flows)
 
     def _know(self, plan: Plan) -> None:
         self.links = Links(plan)
@@ -40,6 +50,9 @@ class Ledger:
         match event:
             case PlanChanged(plan):
                 self._know(plan)
+                self._forget_the_gone()
+            case ChangeOver():  # in the middle of a change, what is wanted does not say what flows where
+                self._count_in(self.links.flows)
             case Failed(device):
                 self._spoil(device)
             case Exited(name) if name in self._sight.machine.hosts:
@@ -52,7 +65,7 @@ class Ledger:
         """A device is about to begin, and to count from zero."""
         self._spoil(device)
         look = _Look(self)
-        self._past |= {socket.id: look.counts(socket.id) for socket in self._sight.devices[device].sockets}
+        self._past |= {socket.id: look._raw(socket.id) for socket in self._sight.devices[device].sockets}
 
     def look(self, names: Iterable[str]) -> dict[str, Standing]:
         """How these stand at this moment. Of apps that do not count nothing is known."""
@@ -71,6 +84,42 @@ class Ledger:
             rooms = [self.links.room(id) for id in self.uncounted(self._sight.devices[device])]
             at_most = None if None in rooms else sum(room for room in rooms if room)
         return Undrained(device, standing.held, standing.coming, at_most)
+
+    def settle(self, flow: Flow) -> None:
+        """A flow is empty: whoever takes part in it counts from zero."""
+        look = _Look(self)
+        for way, id in _ways(flow):
+            base, now = self._base.get(id, Counts()), look.counts(id)
+            self._base[id] = msgspec.structs.replace(base, **{way: getattr(base, way) + getattr(now, way)})
+            self._counted_in.pop((way, id), None)
+        self._spoiled.discard(flow)
+
+    def under_way(self, flow: Flow) -> int | None:
+        """How much is under way in a flow, or None if that cannot be told."""
+        return _Look(self).under_way(flow) if self.is_known(flow) else None
+
+    def received(self, flow: Flow) -> tuple[int, bool]:
+        """How much has come out of a flow, and whether one who receives cannot take more at this moment."""
+        look = _Look(self)
+        standings = self.look(self.links.owners[id] for id in flow.receivers)
+        return sum(look.counts(id).received for id in flow.receivers), any(s.held or s.waiting for s in standings.values())
+
+    def _forget_the_gone(self) -> None:
+        """Whose device is gone has counted nothing, should it come back. Nobody knows what it had still to receive."""
+        for member in [(way, id) for way, id in self._counted_in if id not in self.links.owners]:
+            self._spoiled.add(self._counted_in.pop(member))
+        for id in self._past.keys() - self.links.devices:
+            del self._past[id]
+            self._base.pop(id, None)
+
+    def _count_in(self, flows: Iterable[Flow]) -> None:
+        """From now on these are the flows. One to which a socket brings counts that come out even only elsewhere is spoiled."""
+        for flow in flows:
+            members = set(_ways(flow))
+            before = {self._counted_in[member] for member in members if member in self._counted_in} - {flow}
+            if any(old in self._spoiled or not members.issuperset(_ways(old)) for old in before):
+                self._spoiled.add(flow)
+            self._counted_in.update({member: flow for member in members if member[1] in self.links.owners})
 
     def is_known(self, flow: Flow) -> bool:
         """Whether it can be told how much is under way."""
@@ -93,6 +142,12 @@ class Ledger:
         sockets = self.links.sockets_of.get(name, ())
         look = _Look(self)
         self._spoiled.update(flow for flow in self.links.around(sockets) if self.is_known(flow) and look.under_way(flow))
+
+
+def _ways(flow: Flow) -> Iterator[tuple[str, str]]:
+    """What each socket counts of a flow."""
+    yield from (("sent", id) for id in flow.senders)
+    yield from (("received", id) for id in flow.receivers)
 
 
 class _Look:
@@ -152,6 +207,10 @@ class _Look:
 
     def counts(self, socket: str) -> Counts:
         """What a socket has counted, in all lives of its owner."""
+        raw, base = self._raw(socket), self._ledger._base.get(socket, Counts())
+        return Counts(raw.sent - base.sent, raw.received - base.received)
+
+    def _raw(self, socket: str) -> Counts:
         plan = self._sight.devices.get(self._links.owners[socket])
         if plan is None:
             return self._ledger._joined.counts(socket)

@@ -471,6 +471,8 @@ class Supervisor:
                 self.hosts[name].dismiss()
             case ForgetDevice(name):
                 self._kept.give_up(name)
+                for counters in self.sight.counters.values():
+                    counters.clear(name)
             case StartApp(name):
                 app = self.sight.apps[name]
                 with self._refusing(name):
