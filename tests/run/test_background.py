@@ -236,6 +236,26 @@ def test_events_end_when_nobody_reads_them(world: World) -> None:
     assert up.end() == 0
 
 
+def test_those_who_do_not_read_hold_nothing_up(world: World) -> None:
+    """An app that is started again and again, and followers that have been stopped."""
+    world.topology("app again { run \"python -c 'print(1)'\"; restart always max 1000 in 1s backoff 1ms..2ms }\n")
+    up = world.up("t.ztopo")
+    up.wait_for(r"^again +\| 1$")
+    followers = [world.verb("events", "t") for _ in range(5)]
+    for follower in followers:
+        assert follower.lines.next()
+        follower.process.send_signal(signal.SIGSTOP)
+    for _ in range(20):
+        up.wait_for(r"^again +\| 1$")
+    assert world.run("status").returncode == 0
+    assert world.run("down").returncode == 0
+    assert up.end() == 0
+    for follower in followers:
+        follower.process.send_signal(signal.SIGCONT)
+        assert follower.end() in (0, 3)  # what the socket did not take is lost to them, the end as well
+    assert world.is_clean()
+
+
 def test_one_that_is_killed_ends_what_follows_it(world: World) -> None:
     up = start(world, "one", RELAY)
     following = world.verb("events")

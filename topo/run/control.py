@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 import threading
@@ -247,6 +248,8 @@ class Control:
         self._feeds: set[Feed[Any]] = set()
         self._closing = threading.Event()
         self._listener = _listen(folder)
+        self._bell, self._string = socket.socketpair()
+        """What wakes the thread that accepts, at the end."""
         self._thread = threading.Thread(target=self._accept, name="ztopo control", daemon=True)
 
     def __enter__(self) -> Self:
@@ -254,17 +257,15 @@ class Control:
         try:
             self._thread.start()
         except RuntimeError as error:
-            self._listener.close()
-            (self._folder / CONTROL).unlink(missing_ok=True)
+            self._close()
             raise Unusable(mistakes.folder_unusable(str(self._folder), str(error))) from error
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
+        self._string.send(b"!")
         self._thread.join()
-        self._listener.close()
-        (self._folder / CONTROL).unlink(missing_ok=True)
+        self._close()
         with self._lock:
             for feed in self._feeds:
                 feed.close()
@@ -274,6 +275,11 @@ class Control:
         with self._lock:
             for connection in self._callers:
                 _hang_up(connection)
+
+    def _close(self) -> None:
+        for end in (self._listener, self._bell, self._string):
+            end.close()
+        (self._folder / CONTROL).unlink(missing_ok=True)
 
     def _join(self, end: float) -> None:
         """Wait until all who ask have what they asked for, or that moment has come."""
@@ -298,14 +304,20 @@ class Control:
     # In the thread that accepts
 
     def _accept(self) -> None:
-        while not self._closing.is_set():
+        waiting = select.poll()
+        for heard in (self._listener, self._bell):
+            waiting.register(heard, select.POLLIN)
+        while waiting.poll() and not self._closing.is_set():
             try:
                 connection, _ = self._listener.accept()
                 self._welcome(connection)
-            except (OSError, RuntimeError):  # closing; or the system has no descriptor or thread for one more
+            except BlockingIOError:  # they have left already
+                continue
+            except (OSError, RuntimeError):  # the system has no descriptor or thread for one more
                 self._closing.wait(SHORTAGE)
 
     def _welcome(self, connection: socket.socket) -> None:
+        connection.setblocking(True)  # which some systems take over from the listener
         with ExitStack() as failed:
             failed.callback(self._forget, connection)
             if not _is_ours(connection) or not self._has_room():
@@ -383,6 +395,7 @@ def _listen(folder: Path) -> socket.socket:
         with control_path(folder) as path:
             listener.bind(path)
         listener.listen(MOST_CALLERS)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         raise Unusable(mistakes.folder_unusable(str(folder), error.strerror or str(error))) from error

@@ -50,7 +50,8 @@ def main(scratch: str, handle: int, handles: int, counters: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     if scratch and len(os.fsencode(scratch)) + len(MADE_FOR_IPC) <= LONGEST_PATH:
         os.environ["TMPDIR"] = scratch  # where libzmq makes the folder of ipc://*
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
+    elif "TMPDIR" not in os.environ:  # to ask is to write a file there, which stays if this process is killed in the midst
+        os.environ["TMPDIR"] = tempfile.gettempdir()
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_many_files()
     with socket.socket(fileno=handle) as stream, stream.makefile("rb") as lines, socket.socket(fileno=handles) as descriptors:
