@@ -109,7 +109,7 @@ def cpu_of(pid: int) -> float:
 def measure(core: str, case: Case, messages: int, load: Path) -> Figures:
     """Run one case once."""
     if case.transport == "inproc":
-        command = [sys.executable, "-m", "tests.bench.inside", str(load.with_suffix(".so")), str(_libzmq()), core]
+        command = [sys.executable, "-m", "tests.bench.inside", str(load.with_suffix(".so")), str(libzmq()), core]
         done = subprocess.run([*command, json.dumps(asdict(case)), str(messages)], check=True, capture_output=True, text=True)
         return Figures(**json.loads(done.stdout))
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +123,7 @@ def _measure_between_processes(core: str, case: Case, messages: int, load: Path,
         if core != "direct":
             command = [sys.executable, "-m", "tests.bench.device", core, *case.types, capture_of(core), *endpoints]
             device = Load(stack, command)
-        library = str(_libzmq())
+        library = str(libzmq())
 
         def at_end(role: str, where: str, endpoint: str) -> Load:
             return Load(stack, [str(load), library, role, where, endpoint, str(messages), str(case.size), str(case.window)])
@@ -154,7 +154,7 @@ def _free_port() -> int:
         return socket.bind_to_random_port("tcp://127.0.0.1")
 
 
-def _libzmq() -> Path:
+def libzmq() -> Path:
     """The libzmq that pyzmq uses."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         if "libzmq" in line:
