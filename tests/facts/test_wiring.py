@@ -252,6 +252,23 @@ def test_without_reconnecting_a_broken_connection_stays_broken(make: Open) -> No
                 accepted.sendall(GREETING)
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "options"), [("SUB", "PUSH", {}), ("PUSH", "PULL", {"plain_server": 1})], ids=["ZT201", "ZT701"]
+)
+def test_who_cannot_agree_with_a_peer_does_not_try_again(kind: str, other: str, options: dict[str, int], make: Open) -> None:
+    """While another, whose peer hangs up, comes again and again."""
+    gives_up, patient, peer = make(kind, reconnect_ivl=10), make("PUSH", reconnect_ivl=10), make(other, **options)
+    monitor = gives_up.get_monitor_socket()
+    linked(peer, gives_up)
+    event(monitor, "DISCONNECTED")
+    with tcp.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE / 1000)
+        patient.connect(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(5):
+            listener.accept()[0].close()
+    assert not monitor.poll(0)
+
+
 def test_what_lingers_without_end_outlives_its_socket(make: Open, tmp_path: Path) -> None:
     """ZT522: the end of the context waits for a peer that comes when the socket is long closed."""
     endpoint = f"ipc://{tmp_path}/later"

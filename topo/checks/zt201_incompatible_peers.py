@@ -14,8 +14,8 @@ from topo.zeromq.sockets import PEERS, with_article
 def incompatible_peers(graph: Graph) -> Iterator[Diagnostic]:
     """ZeroMQ completes a handshake only between compatible socket types.
 
-    A link between any others connects, is dropped, and is tried again, silently and for ever: neither side is told why.
-    Over inproc nobody asks for the types at all, and what happens is left to chance.
+    A link between any others connects, is dropped, and is not tried again, not even if another socket binds the address later:
+    neither side is told why. Over inproc nobody asks for the types at all, and what happens is left to chance.
 
     ```ztopo ZT201
     app jobs: PUSH bind tcp://*:5555

@@ -13,7 +13,7 @@ from topo.zeromq.security import DECIDES
 
 @check("ZT701", "different security mechanisms on the two ends of a link", "error", "warning")
 def mechanisms_differ(graph: Graph) -> Iterator[Diagnostic]:
-    """A handshake fails unless both ends speak the same mechanism: none, PLAIN or CURVE. It is tried again for ever.
+    """A handshake fails unless both ends speak the same mechanism: none, PLAIN or CURVE. It is not tried again.
 
     ```ztopo ZT701
     device gateway: streamer {
