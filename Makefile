@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help up test check format bench fuzz prove leakcheck moments golden clean
+.PHONY: help up test check format bench fuzz prove leakcheck moments soak golden clean
 
 help:
 	@echo "make up      build ztopo in a virtual environment and run examples/request_broker.ztopo (Ctrl-C stops it)"
@@ -17,6 +17,7 @@ help:
 	@echo "make prove   hold the model of messages to real sockets, over thousands of generated topologies"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make moments  end a running topology at every moment of its start, and look for what is left"
+	@echo "make soak    count messages while devices are started again, killed and stopped (SOAK_SECONDS=3600 for an hour)"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
 $(BIN)/python:
@@ -84,6 +85,9 @@ leakcheck: $(VENV)/testable
 
 moments: $(VENV)/testable
 	$(BIN)/python -m tests.moments
+
+soak: $(VENV)/testable
+	$(BIN)/python -m tests.soak
 
 golden: $(VENV)/testable
 	$(BIN)/python -m pytest -q --golden

@@ -29,6 +29,15 @@ app watcher: SUB connect broker.monitor { subscribe ""; run "watch" }
 """
 
 
+QUEUES = """ztopo 1
+topology t
+app client: DEALER connect near.in { run "client" }
+device near: queue { in ROUTER bind tcp://127.0.0.1:*; out DEALER connect far.in }
+device far: queue { in ROUTER bind tcp://127.0.0.1:*; out DEALER bind tcp://127.0.0.1:* }
+app worker: REP connect far.out { run "worker" }
+"""
+
+
 def links_of(text: str) -> Links:
     compilation = compile(Source(text, "t.ztopo"))
     assert compilation.valid, compilation.diagnostics
@@ -76,6 +85,18 @@ def test_who_is_to_be_paused_is_who_sends() -> None:
     assert links_of(QUEUE).upstream(["broker.in", "broker.out"]) == ("client[0]", "client[1]")  # the worker is somebody else's
 
 
+def test_who_is_stilled_so_that_nothing_more_comes() -> None:
+    links = links_of(PIPELINE)
+    assert links.stilled(["left"]) == (("spread",), ("left",))
+    assert links.stilled(["left", "spread"]) == (("feed[0]", "feed[1]"), ("left", "spread"))
+    assert links_of(QUEUE).stilled(["broker"]) == (("client[0]", "client[1]"), ("broker",))
+
+
+def test_who_would_not_take_an_answer_is_not_paused_but_those_before_it() -> None:
+    links = links_of(QUEUES)
+    assert links.stilled(["far"]) == (("worker", "client"), ("far", "near"))
+
+
 def test_a_change_of_a_socket_concerns_the_flows_around_it() -> None:
     links = links_of(PIPELINE)
     assert links.around(["left.in", "left.out"]) == (links.into["left.in"], links.out_of["left.out"])
@@ -85,7 +106,7 @@ def test_what_can_wait_in_a_socket_is_its_mark_for_each_peer() -> None:
     links = links_of(PIPELINE)
     assert links.room("spread.in") == 2000
     assert links.room("left.in") == 7
-    assert links.room("left.in", 3) == 21
+    assert links.room("spread.out", "sndhwm") == 2000
 
 
 def test_where_there_is_no_mark_there_is_no_bound() -> None:

@@ -128,7 +128,10 @@ class Gate:
         """Begin a message. Raises zmq.Again if it is shut until then, and zmq.ContextTerminated if it is over."""
         with self._changed:
             left = None if until is None else max(0.0, until - time.monotonic())
-            if not self._changed.wait_for(lambda: not self._shut, left):
+            self._tally.waiting = self._shut
+            opened = self._changed.wait_for(lambda: not self._shut, left)
+            self._tally.waiting = False
+            if not opened:
                 raise zmq.Again
             if self._over:
                 raise zmq.ContextTerminated

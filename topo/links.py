@@ -11,6 +11,7 @@ be known only if it is *ours*: if all who take part in it count, which devices d
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ from topo.zeromq.options import OPTIONS
 
 __all__ = ["Counts", "Flow", "Links", "flows", "under_way"]
 
+Mark = Literal["rcvhwm", "sndhwm"]
 HWM = 1000
 """What libzmq takes as a high water mark that is not set."""
 
@@ -93,10 +95,11 @@ class Links:
         """Where each socket sends to."""
         self.into: dict[str, Flow] = {socket: flow for flow in self.flows for socket in flow.receivers}
         """Where each socket receives from."""
-        self._senders: dict[str, list[str]] = {}
-        self._sockets = {socket.id: socket for device in plan.devices for socket in device.sockets}
+        self._peers: dict[str, set[str]] = {}
+        self._sockets = dict(_sockets(plan))
         for link in plan.links:
-            self._senders.setdefault(link.receiver, []).append(link.sender)
+            self._peers.setdefault(link.receiver, set()).add(link.sender)
+            self._peers.setdefault(link.sender, set()).add(link.receiver)
 
     def is_ours(self, flow: Flow, joined: Collection[str] = ()) -> bool:
         """Whether it is known how many messages are under way. `joined` are the sockets of apps that count."""
@@ -116,14 +119,32 @@ class Links:
         senders = (sender for socket in sockets if socket in self.into for sender in self.into[socket].senders)
         return tuple(dict.fromkeys(self.owners[sender] for sender in senders if sender in self.owners))
 
-    def room(self, socket: str, peers: int | None = None) -> int | None:
-        """How many messages can wait in a device's socket until it reads them: a bound, or None if there is none.
+    def stilled(self, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who is to be paused so that nothing more comes to these, and whose messages then still do.
 
-        That is its high water mark for each peer. How many `peers` it has, if nobody has counted them, is what the file says.
+        A device that these send to in their turn cannot be paused, for then it would not take what is on its way to it; so those
+        who send to it are, and what it has is waited for.
         """
-        mark = _received_mark(self._sockets[socket])
-        count = max(1, len(self._senders.get(socket, ()))) if peers is None else peers
-        return mark * count if mark else None
+        through = list(names)
+        paused: dict[str, None] = {}
+        for name in through:
+            for sender in self.upstream(self.sockets_of.get(name, ())):
+                if sender in paused or sender in through:
+                    continue
+                answers = set(self.upstream(self.sockets_of[sender])).intersection(through)
+                if answers and self.devices.intersection(self.sockets_of[sender]):
+                    through.append(sender)
+                else:
+                    paused[sender] = None
+        return tuple(paused), tuple(through)
+
+    def room(self, socket: str, mark: Mark = "rcvhwm") -> int | None:
+        """How many messages can wait in a socket until it reads them, or to be sent: a bound, or None if there is none.
+
+        That is its high water mark for each peer, of which there are as many as the file says.
+        """
+        limit = _mark(self._sockets[socket], mark)
+        return limit * max(1, len(self._peers.get(socket, ()))) if limit else None
 
 
 def _owners(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -133,8 +154,12 @@ def _owners(plan: Plan) -> Iterator[tuple[str, str]]:
             yield socket.id, owner.name
 
 
-def _received_mark(socket: SocketPlan) -> int:
-    """Its high water mark for what comes in; 0 is none."""
-    number = OPTIONS["rcvhwm"].number
-    values = [option.value for option in socket.options if option.number == number]
+def _sockets(plan: Plan) -> Iterator[tuple[str, SocketPlan]]:
+    owners: tuple[DevicePlan | AppPlan, ...] = (*plan.devices, *plan.apps)
+    yield from ((socket.id, socket) for owner in owners for socket in owner.sockets)
+
+
+def _mark(socket: SocketPlan, name: Mark) -> int:
+    """A high water mark of a socket; 0 is none."""
+    values = [option.value for option in socket.options if option.number == OPTIONS[name].number]
     return values[-1] if values and isinstance(values[-1], int) else HWM

@@ -102,6 +102,12 @@ class World:
         while not holds(client.find(environment=self.environment).snapshot().devices[0]):
             assert time.monotonic() < end, "it does not come to that"
 
+    def kill(self, device: str) -> None:
+        """Kill the process of a device of what runs here."""
+        (found,) = (d for d in client.find(environment=self.environment).snapshot().devices if d.name == device)
+        assert found.pid is not None
+        os.kill(found.pid, signal.SIGKILL)
+
     def wait_until_empty(self) -> None:
         """Wait until every process of this world has ended."""
         for pid in self.processes():

@@ -609,6 +609,16 @@ def test_a_machine_that_has_ended_does_nothing(events: list[Event]) -> None:
             assert history.hear(event) == []
 
 
+def test_what_was_late_in_an_earlier_life_is_not_late_in_this_one() -> None:
+    history = History(RESTARTED)
+    history.running()
+    for _ in range(2):
+        history.hear(EndAsked(("a",)), Stopped("a", ""), StartAsked(("a",)))
+    first, second = (timer for timer in history.timers() if timer.what == "late")
+    assert history.hear(first) == []
+    assert Report(second, ("a",)) in history.hear(second)
+
+
 # Draining
 
 

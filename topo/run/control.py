@@ -19,7 +19,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, Self
@@ -28,7 +28,8 @@ import msgspec
 
 from topo.plan import Plan
 from topo.run import mistakes, wire
-from topo.run.events import Command, Done, StopAsked, Told
+from topo.run.again import NotAgain
+from topo.run.events import Command, Done, StopAsked, Told, Undrained
 from topo.run.feed import Feed, Missed
 from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
@@ -76,6 +77,10 @@ class Controlled(Protocol):
 
     def present(self) -> Present:
         """All that a change is planned from, likewise."""
+        ...
+
+    def restart(self, devices: Iterable[str]) -> tuple[Undrained, ...]:
+        """Start devices again, and say what was lost. NotAgain if that cannot be; RuntimeError at the end of the topology."""
         ...
 
     def joining(self, app: str, socket: str, feed: Feed[Wanted]) -> AbstractContextManager[Declared]:
@@ -203,6 +208,14 @@ def _no_such_socket(plan: Plan, wish: Join) -> str:
     )
 
 
+def restart(call: Call, wanted: Devices) -> Answers:
+    """Start devices again, and say what was lost, or may be."""
+    try:
+        yield {"lost": call.supervisor.restart(wanted.devices)}
+    except NotAgain as error:
+        raise Refusal(str(error), 1) from error
+
+
 def copies(call: Call, wanted: Devices) -> Answers:
     """Say how many copies devices have passed to their monitors."""
     yield {"passed": call.taps.passed(wanted.devices)}
@@ -227,6 +240,7 @@ VERBS = {
     "present": Verb(Nothing, present),
     "tap": Verb(Devices, tap),
     "join": Verb(Join, join),
+    "restart": Verb(Devices, restart),
     "copies": Verb(Devices, copies),
     "events": Verb(Nothing, events),
 }

@@ -91,6 +91,10 @@ class Joined:
         """Whether no socket of an app sends anything."""
         return all(m.counts.paused for m in self._of(app))
 
+    def is_waiting(self, socket: str) -> bool:
+        """Whether a socket receives nothing because its program waits until it may send."""
+        return any(m.counts.waiting for m in self._members.get(socket, ()) if m.lives)
+
     def want(self, app: str, do: str) -> None:
         """Let all sockets of an app pause, resume or stop sending. When they have is seen by `is_paused`."""
         for member in self._of(app):

@@ -15,7 +15,7 @@ import msgspec
 
 from topo.devcore import Statistics
 from topo.links import Counts, Flow, Links, under_way
-from topo.plan import AppPlan, DevicePlan, Plan
+from topo.plan import AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run.events import ChangeOver, Event, Exited, Failed, PlanChanged, Standing, Undrained
 from topo.run.joined import Joined
 from topo.run.machine import ALIVE
@@ -85,9 +85,21 @@ class Ledger:
             at_most = None if None in rooms else sum(room for room in rooms if room)
         return Undrained(device, standing.held, standing.coming, at_most)
 
+    def lost(self, device: str) -> Undrained:
+        """What is lost with a device that has ended unasked, or may be: whatever was on its way to it or from it."""
+        plan = self._sight.devices[device]
+        standing = _Look(self).device(plan)
+        rooms = [self.links.room(id) for id in self.uncounted(plan)]
+        sending = [s.id for s in _sides(plan) if SOCKETS[s.type].sends]
+        rooms += [self.links.room(id, "sndhwm") for id in sending if not self._is_counted(self.links.out_of.get(id))]
+        between = standing.coming + standing.going
+        return Undrained(device, standing.held, 0, None if None in rooms else between + sum(room for room in rooms if room))
+
     def settle(self, flow: Flow) -> None:
-        """A flow is empty: whoever takes part in it counts from zero."""
+        """A flow is empty: whoever takes part in it counts from zero, unless what is parked somewhere is still to be counted."""
         look = _Look(self)
+        if self.is_known(flow) and look.difference(flow):
+            return
         for way, id in _ways(flow):
             base, now = self._base.get(id, Counts()), look.counts(id)
             self._base[id] = msgspec.structs.replace(base, **{way: getattr(base, way) + getattr(now, way)})
@@ -134,8 +146,11 @@ class Ledger:
 
     def uncounted(self, plan: DevicePlan) -> list[str]:
         """The sockets of a device that receive from others than those who count."""
-        receiving = (s.id for s in (plan.frontend, plan.backend) if s is not None and SOCKETS[s.type].receives)
-        return [id for id in receiving if id not in self.links.into or not self.is_known(self.links.into[id])]
+        receiving = (s.id for s in _sides(plan) if SOCKETS[s.type].receives)
+        return [id for id in receiving if not self._is_counted(self.links.into.get(id))]
+
+    def _is_counted(self, flow: Flow | None) -> bool:
+        return flow is not None and self.is_known(flow)
 
     def _spoil(self, name: str) -> None:
         """Let the flows around one who has gone be uncounted, if they have not come out even."""
@@ -165,7 +180,7 @@ class _Look:
         seen = self._seen(plan.name)
         if seen is None:
             return Standing()
-        sides = [s.id for s in (plan.frontend, plan.backend) if s is not None]
+        sides = [socket.id for socket in _sides(plan)]
         uncounted = self._ledger.uncounted(plan)
         return Standing(
             held=seen.frontend.held + seen.backend.held,
@@ -202,8 +217,18 @@ class _Look:
     def under_way(self, flow: Flow) -> int:
         """How much is under way in a flow of which that is known. Never less than nothing, though counts are read one by one."""
         if flow not in self._under_way:
-            self._under_way[flow] = max(0, under_way(flow, {id: self.counts(id) for id in flow.sockets}))
+            count = max(0, self.difference(flow))
+            self._under_way[flow] = 0 if count and self._is_parked(flow, count) else count
         return self._under_way[flow]
+
+    def difference(self, flow: Flow) -> int:
+        """How much more was sent than received."""
+        return under_way(flow, {id: self.counts(id) for id in flow.sockets})
+
+    def _is_parked(self, flow: Flow, count: int) -> bool:
+        """Whether so many have come as far as they can: to apps that read no more before they may send, and have room for them."""
+        rooms = [self._links.room(id) for id in flow.receivers if self._ledger._joined.is_waiting(id)]
+        return bool(rooms) and (None in rooms or count <= sum(room for room in rooms if room))
 
     def counts(self, socket: str) -> Counts:
         """What a socket has counted, in all lives of its owner."""
@@ -221,6 +246,10 @@ class _Look:
         if device not in self._statistics:
             self._statistics[device] = self._sight.counts((device,)).get(device)
         return self._statistics[device]
+
+
+def _sides(plan: DevicePlan) -> list[SocketPlan]:
+    return [side for side in (plan.frontend, plan.backend) if side is not None]
 
 
 def _counts(seen: Statistics | None, plan: DevicePlan, socket: str) -> Counts:

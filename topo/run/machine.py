@@ -370,6 +370,8 @@ class Machine:
         """Those who end and start again together, the one who failed first. Nobody starts before all have ended."""
         self.births: Counter[str] = Counter()
         """How often each app and process was started."""
+        self.begun: Counter[str] = Counter()
+        """How often each device was started while the rest ran."""
         self.asked: Counter[str] = Counter()
         """How often each device was asked to end."""
         self.sent: dict[str, set[int]] = {}
@@ -668,7 +670,8 @@ class Machine:
                 self.due.discard(name)
                 if self._move(self.devices, name, "start"):
                     begun.setdefault(self.host_of[name], []).append(name)
-                    self.acts.append(After(self.limits.start, TimeOver("late", name)))
+                    self.begun[name] += 1
+                    self.acts.append(After(self.limits.start, TimeOver("late", name, life=self.begun[name])))
         for host, devices in begun.items():
             self.emptied.discard(host)
             if self._move(self.processes, host, "start"):
@@ -936,6 +939,8 @@ class Machine:
                 self._fail(event, late)
             case "restart" if self._lives_of(event.name).get(event.name) == Life.WAITING or event.name in self.returning:
                 self.due.add(event.name)
+            case "late" if event.life != self.begun[event.name]:
+                pass  # it has ended since, and was started again
             case "late" if self.phase == "running" and event.name in self.trial:
                 self.acts.append(Report(event, (event.name,), warning=True))
                 self._rest((event.name,), None)

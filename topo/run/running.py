@@ -26,7 +26,7 @@ from topo.diagnostic import Diagnostic
 from topo.plan import Plan
 from topo.run import sockets
 from topo.run.control import Control
-from topo.run.events import Phased, Said, StopAsked, Told
+from topo.run.events import Phased, Said, StopAsked, Told, Undrained
 from topo.run.folder import Refused, claim
 from topo.run.journal import Journal
 from topo.run.machine import Limits
@@ -200,6 +200,15 @@ class Running:
         self._sockets.append((threading.get_ident(), socket))
         return socket
 
+    def restart(self, *devices: str) -> tuple[Undrained, ...]:
+        """Start devices again, at the addresses that they have, and return when they are ready.
+
+        Who sends to them is paused meanwhile, as far as that can be: devices, and apps that use `topo.socket`. Over links between
+        those nothing is lost; what is, or may be, is returned. Raises `topo.run.again.NotAgain` if one does not run.
+        """
+        self._must_run()
+        return self._supervisor.restart(devices)
+
     # Waiting
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -284,6 +293,7 @@ class Running:
         with ExitStack() as found:
             try:
                 home = found.enter_context(claim(self.name, self._supervisor.sight.file, program=True))
+                self._supervisor.folder = home.folder
                 found.enter_context(Control(home.folder, self._supervisor, self._journal))
             except Refused as refused:
                 log.warning("%s: ztopo ps, top and tap do not find it: %s", self.name, refused.diagnostic.message)

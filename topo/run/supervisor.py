@@ -26,7 +26,7 @@ import msgspec
 
 from topo.diagnostic import Diagnostic
 from topo.plan import THREAD_HOST, AppPlan, DevicePlan, Plan, SocketPlan
-from topo.run import claims
+from topo.run import again, claims
 from topo.run.apps import environment
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
 from topo.run.counters import Counters
@@ -65,6 +65,7 @@ from topo.run.events import (
     Stopping,
     TimeOver,
     Told,
+    Undrained,
     Wish,
 )
 from topo.run.feed import Feed
@@ -169,7 +170,7 @@ class Supervisor:
         self._starter: Starter | None = None
         self._clock = clock
         self._base = base
-        self._folder = folder
+        self.folder = folder
         self.joined = Joined()
         local = frozenset({THREAD_HOST}) if context is not None else frozenset()
         self.machine = Machine(plan, limits, local, clock)
@@ -254,9 +255,9 @@ class Supervisor:
         """
         plan = self.sight.apps[app]
         found = declared(plan, socket, self.machine.addresses)
-        if found is None or self._folder is None:
+        if found is None or self.folder is None:
             raise KeyError(socket)
-        return self.joined.joining(app, found, self._folder, feed)
+        return self.joined.joining(app, found, self.folder, feed)
 
     def end(self, names: Iterable[str], drain: Drain | None = None, timeout: float | None = None) -> bool:
         """Let devices and apps end, and stay so, and wait for it. Says whether they have."""
@@ -269,6 +270,13 @@ class Supervisor:
         wanted = tuple(names)
         self.post(StartAsked(wanted))
         return self.wait_until(lambda machine: all(machine.life(n) == Life.READY for n in wanted), timeout)
+
+    def restart(self, devices: Iterable[str]) -> tuple[Undrained, ...]:
+        """Start devices again, and wait until they are ready: with what was lost, or may be; see `again.py`.
+
+        Raises NotAgain if one does not run, or does not start.
+        """
+        return again.restart(self, devices)
 
     def adopt(self, plan: Plan, addresses: Addresses | None = None) -> None:
         """Let this be what is wanted from now on. What is gone from it, or other, has ended or was changed alive.
@@ -363,8 +371,11 @@ class Supervisor:
 
     def _hear(self, event: Event) -> None:
         """Take note of what the machine need not know, and pass on what others want to."""
+        if isinstance(event, Failed):
+            self._say_lost(event.device)
         match event:
             case Exited(name) if name in self.machine.hosts:
+                self._say_lost(*self.machine.hosts[name])
                 self._unanswered(name)
                 self._clear_up(name)
             case Gone(name) if name in self.sight.apps:
@@ -391,6 +402,12 @@ class Supervisor:
         self.ledger.note(event)
         if isinstance(event, TOLD):
             self._tell(event)
+
+    def _say_lost(self, *devices: str) -> None:
+        """Say what is lost with devices that have just ended unasked."""
+        for device in devices:
+            if self.machine.phase == "running" and self.machine.life(device) == Life.READY:
+                self._tell(self.ledger.lost(device))
 
     def _tell(self, event: Told) -> None:
         for listener in [*self._listeners]:
@@ -496,7 +513,7 @@ class Supervisor:
                 self._say(self._reports.of(act))
 
     def _environment(self, app: AppPlan) -> dict[str, str]:
-        folder = "" if self._folder is None else os.fspath(self._folder)
+        folder = "" if self.folder is None else os.fspath(self.folder)
         return environment(app, self.machine.addresses, self._base, folder)
 
     @contextmanager

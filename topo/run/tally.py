@@ -15,8 +15,8 @@ __all__ = ["PREFIX", "Tally", "make", "open_file"]
 
 PREFIX = "tally-"
 """How the names of the files begin, for as long as they have one."""
-SENT, RECEIVED, PAUSED = range(3)
-SIZE = 24
+SENT, RECEIVED, PAUSED, WAITING = range(4)
+SIZE = 32
 
 
 class Tally:
@@ -51,6 +51,15 @@ class Tally:
     @paused.setter
     def paused(self, paused: bool) -> None:
         self._words[PAUSED] = paused
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits to send until it is no longer paused, and so receives nothing meanwhile."""
+        return bool(self._words[WAITING])
+
+    @waiting.setter
+    def waiting(self, waiting: bool) -> None:
+        self._words[WAITING] = waiting
 
 
 def open_file(path: str) -> Tally:
