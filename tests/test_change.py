@@ -207,6 +207,47 @@ def test_a_monitor_comes_goes_and_is_made_anew_beside_the_traffic() -> None:
     assert (steps(anew), of(anew, "b").effect) == (["remove b.monitor", "add b.monitor"], "may drop")
 
 
+def test_who_is_connected_by_an_address_is_known_all_the_same() -> None:
+    """A link is what meets, however it is written."""
+    written = edited(CHAIN, ("PULL connect a.out", "PULL connect ipc:///tmp/a.out"))
+    plan = change(written, edited(written, ("ipc:///tmp/a.out", "ipc:///tmp/x"), ("ipc:///tmp/a.out", "ipc:///tmp/x")))
+    assert steps(plan) == [
+        "pause a.out",
+        "empty what is between a.out and b.in",
+        "disconnect b.in from ipc:///tmp/a.out",
+        "unbind a.out from ipc:///tmp/a.out",
+        "wait until a.out noticed that",
+        "bind a.out to ipc:///tmp/x",
+        "connect b.in to ipc:///tmp/x",
+        "let a.out go on",
+    ]
+
+
+def test_what_is_on_its_way_to_the_dead_does_not_arrive() -> None:
+    """So nobody waits for that, and it may be lost."""
+    plan = change(CHAIN, edited(CHAIN, ("127.0.0.1:*", "127.0.0.1:7000")), ended=["c"])
+    assert not any(isinstance(step, Empty | Pause) for step in plan.steps)
+    assert [(loss.why, loss.most) for loss in of(plan, "b").losses] == [
+        ("what b.out has not yet sent when its linger is over", 1000)
+    ]
+    assert of(plan, "c").effect == "live"
+
+
+def test_over_links_of_apps_that_count_a_restart_loses_nothing() -> None:
+    counted = edited(
+        CHAIN,
+        ("PUSH bind tcp://127.0.0.1:6002\n}", 'PUSH bind tcp://127.0.0.1:6002\n}\napp end: PULL connect c.out { run "end" }'),
+    )
+    running, wanted = (
+        plan_of(counted),
+        plan_of(edited(counted, ("device c: streamer {", "device c: streamer {\n    run process"))),
+    )
+    alone = plan_change(running, world(running), wanted)
+    joined = plan_change(running, world(running), wanted, ["end"])
+    assert (of(alone, "c").effect, of(joined, "c").effect) == ("may drop", "restart")
+    assert "empty what is between c.out and end" in steps(joined)
+
+
 # What comes and goes
 
 

@@ -43,7 +43,8 @@ def plan_change(running: Plan, snapshot: World, wanted: Plan, joined: Collection
     `joined` are the sockets of apps that can be paused and count their messages, as those of devices do.
     """
     with paused():
-        return _planned(Before(running, snapshot), wanted, Losses(running, joined), snapshot.serial)
+        before = Before(running, snapshot)
+        return _planned(before, wanted, Losses(running, joined, before.dead), snapshot.serial)
 
 
 def _planned(before: Before, wanted: Plan, losses: Losses, serial: int) -> ChangePlan:
@@ -104,7 +105,7 @@ class Judge:
     def _losses(self, work: Work) -> tuple[Loss, ...]:
         if work.ended or work.old is None:
             return ()
-        found = [loss for touched in operations(work) for loss in self.losses.of(touched)]
+        found = [loss for touched in operations(work, self.before) for loss in self.losses.of(touched)]
         for id in self._touched(work) if work.new is not None else ():
             found += self.losses.missed(sockets_of(work.old)[id])
         if work.attach is not None and work.detach is not None:
@@ -236,9 +237,8 @@ def _noticing(judge: Judge, works: list[Work]) -> Iterator[str]:
         else:
             left = [(step.connect, step.address) for step in work.disconnects]
         for connect, address in left:
-            origin = connect.origin
-            if origin is None or address.startswith("inproc:"):
+            peer = judge.before.peer(connect, address)
+            if not peer or address.startswith("inproc:") or judge.losses.links.owners[peer] in ending:
                 continue
-            peer = judge.losses.sockets[origin.socket]
-            if SOCKETS[peer.type].sends and judge.losses.links.owners[peer.id] not in ending:
-                yield peer.id
+            if SOCKETS[judge.losses.sockets[peer].type].sends:
+                yield peer

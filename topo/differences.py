@@ -7,6 +7,7 @@ Compared is what *runs*: a device that has ended for good is not as it should be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -100,9 +101,12 @@ class Before:
         self.plan = plan
         self.devices = _lodgers(plan)
         self.apps = {app.name: app for app in plan.apps}
-        self.ended = {d.name for d in world.devices if d.life == ENDED} & self.devices.keys()
-        """Devices that do not run any more, and apps that have failed."""
-        self.ended |= {app.name for app in world.apps if app.life == ENDED and app.status != 0} & self.apps.keys()
+        members: tuple[_DeviceThere | _AppThere, ...] = (*world.devices, *world.apps)
+        self.dead = frozenset(member.name for member in members if member.life == ENDED)
+        """Devices and apps that do not run any more."""
+        done = {app.name for app in world.apps if app.status == 0}
+        self.ended = (self.dead - done) & (self.devices.keys() | self.apps.keys())
+        """Those of them that should run: an app that has ended as it should has done what it was for."""
         there = {socket.id: socket for device in world.devices for socket in device.sockets}
         self._binds = {s.id: s for lodger in self.devices.values() for s in lodger.device.sockets if s.binds}
         self._bound = {id: socket.bound for id, socket in there.items()}
@@ -117,6 +121,15 @@ class Before:
         """Where a socket's connects go to."""
         known = self._connected.get(socket.id, ())
         return known if len(known) == len(socket.connects) else tuple(map(self.goes_to, socket.connects))
+
+    @cached_property
+    def _at(self) -> dict[str, str]:
+        bound = {address: id for id, socket in self._binds.items() for address in self.bound(socket) if address}
+        return {**bound, **{for_connecting(address): id for address, id in bound.items()}}
+
+    def peer(self, connect: ConnectPlan, address: str) -> str:
+        """The socket of a device that something is connected to; empty if it is none of those."""
+        return connect.origin.socket if connect.origin is not None else self._at.get(address, "")
 
     def goes_to(self, connect: ConnectPlan) -> str:
         """Where a connect goes to."""
@@ -329,7 +342,7 @@ def works(before: Before, target: Target, losses: Losses) -> list[Work]:
     while True:
         works = _once(before, target)
         for work in works:
-            _renew(work, losses)
+            _renew(work, before, losses)
         renewed = (work.old for work in works if work.anew and isinstance(work.old, Lodger))
         bound = {address for lodger in renewed for socket in lodger.device.sockets for address in before.bound(socket)}
         reborn = {address for address in bound if address.startswith("inproc:")}
@@ -629,10 +642,10 @@ def _compared_app(before: Before, target: Target, name: str, old: AppPlan | None
     return work if work.differences else None
 
 
-def _renew(work: Work, losses: Losses) -> None:
+def _renew(work: Work, before: Before, losses: Losses) -> None:
     """See whether what is to be done in place can be; else it is started anew."""
     if not work.anew:
-        for touched in operations(work):
+        for touched in operations(work, before):
             work.renewed = work.renewed or losses.impossible(touched)
     if work.anew:
         for steps in (work.options, work.binds, work.unbinds, work.connects, work.disconnects):
@@ -647,7 +660,7 @@ def sockets_of(there: Lodger | AppPlan) -> dict[str, SocketPlan]:
     return {s.id: s for s in (there.device.frontend, there.device.backend) if s is not None}
 
 
-def operations(work: Work) -> Iterator[Touched]:
+def operations(work: Work, before: Before) -> Iterator[Touched]:
     """What is done to sockets that have connections."""
     if work.old is None or work.ended:
         return
@@ -659,8 +672,7 @@ def operations(work: Work) -> Iterator[Touched]:
     for gone in work.unbinds:
         yield Touched(sockets[gone.socket], "unbind", gone.bind.endpoint.startswith("inproc:"))
     for left in work.disconnects:
-        origin = left.connect.origin
-        peer = origin.socket if origin is not None else ""
+        peer = before.peer(left.connect, left.address)
         yield Touched(sockets[left.socket], "disconnect", left.address.startswith("inproc:"), peer)
 
 

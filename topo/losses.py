@@ -41,9 +41,11 @@ class Touched(msgspec.Struct, frozen=True):
 class Losses:
     """The losses of changes to what runs. `joined` are the sockets of apps that count what they send and receive."""
 
-    def __init__(self, plan: Plan, joined: Collection[str] = ()) -> None:
+    def __init__(self, plan: Plan, joined: Collection[str] = (), dead: Collection[str] = ()) -> None:
+        """`dead` are the devices and apps that do not run: nobody counts there, and what is on its way to them does not arrive."""
         self._plan = plan
         self._joined = joined
+        self._dead = dead
 
     @cached_property
     def links(self) -> Links:
@@ -72,7 +74,7 @@ class Losses:
 
     def flows(self, socket: str) -> tuple[Flow, ...]:
         """The flows of ours that a socket takes part in: those that can be emptied before it changes."""
-        return tuple(flow for flow in self.links.at(socket) if self.links.is_ours(flow, self._joined))
+        return tuple(flow for flow in self.links.at(socket) if self._is_ours(flow))
 
     def impossible(self, touched: Touched) -> str:
         """Why this cannot be done while the device lives; nothing if it can."""
@@ -106,7 +108,9 @@ class Losses:
             yield Loss(MISSED)
 
     def _is_ours(self, flow: Flow | None) -> bool:
-        return flow is not None and self.links.is_ours(flow, self._joined)
+        if flow is None or not self.links.is_ours(flow, self._joined):
+            return False
+        return not self._dead or not any(self.links.owners[socket] in self._dead for socket in flow.sockets)
 
     def _sent(self, touched: Touched, row: Change) -> Iterator[Loss]:
         fate = "lost" if touched.program else row.sent_inproc if touched.inproc else row.sent
