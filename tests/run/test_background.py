@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,17 @@ def test_one_that_is_killed_ends_what_follows_it(world: World) -> None:
 def test_what_does_not_run_ends_with_3(world: World, verb: str) -> None:
     done = world.run(verb, "nobody")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "error: nobody is not running\n")
+
+
+@pytest.mark.parametrize("verb", ["down", "status", "events", "wait", "ls", "ps", "logs"])
+def test_where_topologies_do_not_run_that_is_said(world: World, verb: str) -> None:
+    """As on Windows, where much of what is imported for it is not there."""
+    program = (
+        "import sys, types, topo.run; topo.run.sys = types.SimpleNamespace(platform='win32'); sys.modules['fcntl'] = None;"
+        f"sys.argv = ['ztopo', {verb!r}]; from topo.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=world.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: topologies do not run on Windows; checking and drawing them works\n"

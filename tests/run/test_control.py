@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,6 +148,16 @@ def test_a_hundred_ask_at_once(running: Topology) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert len(answers) == 100
+
+
+@pytest.mark.parametrize(("user", "ours"), [(os.getuid(), True), (0, True), (os.getuid() + 1, False)])
+def test_other_users_are_not_answered(user: int, ours: bool) -> None:
+    class Connection:
+        def getsockopt(self, level: int, option: int, size: int) -> bytes:
+            assert (level, option) == (socket.SOL_SOCKET, socket.SO_PEERCRED)
+            return struct.pack("3i", 1, user, user)
+
+    assert control._is_ours(Connection()) is ours  # type: ignore[arg-type]  # as much of one as is needed here
 
 
 # Streams

@@ -41,6 +41,7 @@ __all__ = [
     "formats",
     "host_says",
     "main",
+    "must_run_here",
     "name_argument",
     "only_file",
     "out",
@@ -241,6 +242,7 @@ def name_argument(f: F) -> F:
 
 def topology(name: str | None) -> Topology:
     """The topology that runs by that name, or from the file of that name. Ends the program with 3 if there is none."""
+    must_run_here()
     from topo.run.client import NotRunning, find
 
     try:
@@ -249,6 +251,15 @@ def topology(name: str | None) -> Topology:
         if name is None or not os.path.isfile(name):
             raise
     return find(declared_in(name))
+
+
+def must_run_here() -> None:
+    """End the program with 2 where topologies do not run."""
+    from topo.run import runs_here
+
+    wrong = runs_here()
+    if wrong is not None:
+        raise Refusal(wrong.message)
 
 
 def declared_in(file: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, declared_in, formats, name_argument, out, style_for, topology
+from topo.cli import Exit, Refusal, color_option, declared_in, formats, must_run_here, name_argument, out, style_for, topology
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -41,6 +41,7 @@ def command(name: str | None, follow: bool, lines: int | None, names: tuple[str,
     The log survives the topology. As jsonl each record is a line, with its time, level, component, event, message, the place in the
     file, the process, and more data.
     """
+    must_run_here()
     from topo.run.log import Tail
 
     path, running = _find(name)

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from topo.cli import Exit, color_option, formats, out, say, style_for
+from topo.cli import Exit, color_option, formats, must_run_here, out, say, style_for
 
 
 @click.command()
@@ -20,6 +20,7 @@ def command(format: str, color: str) -> Exit:
 
     What one that was killed has left in its folder is removed.
     """
+    must_run_here()
     from topo.run.client import look
 
     found = look()

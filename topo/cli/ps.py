@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from topo.cli import Exit, color_option, formats, name_argument, out, say, style_for, topology
+from topo.cli import Exit, color_option, formats, must_run_here, name_argument, out, say, style_for, topology
 
 
 @click.command()
@@ -19,6 +19,7 @@ def command(name: str | None, format: str, color: str) -> Exit:
 
     Ends with 0; with 3 if NAME does not run, with 4 if a topology does not answer, after what the others say.
     """
+    must_run_here()
     from topo.run.client import look, look_at
 
     found = [look_at(topology(name))] if name else look()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, name_argument, say, topology
+from topo.cli import Exit, must_run_here, name_argument, say, topology
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -29,6 +29,7 @@ def command(name: str | None, what: str, timeout: float | None) -> Exit:
     Ends with 0 when it is so, with 1 if it does not come to that, or not in time, and with 3 if it does not run; one that does
     not run has ended.
     """
+    must_run_here()
     from topo.run.client import NotRunning
 
     until = None if timeout is None else time.monotonic() + timeout

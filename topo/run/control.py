@@ -447,7 +447,7 @@ def _error(message: str, exit: int) -> dict[str, object]:
 
 
 def _send(connection: socket.socket, answer: object) -> None:
-    connection.sendall(wire.written(answer))
+    connection.sendall(wire.quickly(answer))
 
 
 def _hang_up(connection: socket.socket) -> None:
