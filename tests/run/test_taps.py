@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from msgspec.structs import replace
 
 from tests.processes import PATIENCE
 from topo.compile import compile, make_plan
 from topo.devcore import CaptureCounts, SideCounts, Statistics, Traffic
 from topo.plan import Plan
-from topo.run.events import Attach, BindTo, Command, Detach, Done, Ready, Told, UnbindFrom
+from topo.run.events import Attach, BindTo, Changed, Command, Detach, Done, Ready, RolledBack, Told, UnbindFrom
 from topo.run.snapshot import DeviceSnapshot, Snapshot
 from topo.run.taps import NoTap, Tapped, Taps
 from topo.source import Source
@@ -33,7 +35,8 @@ device echo: proxy { in ROUTER bind tcp://127.0.0.1:5012; out same }
 class Supervisor:
     """As much of one as taps need: it writes down what devices are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         compilation = compile(Source(TEXT, "t.ztopo"))
         assert compilation.graph is not None
         self.plan: Plan = make_plan(compilation)
@@ -61,7 +64,22 @@ class Supervisor:
             raise self.error
         if device not in self.running:
             raise OSError(errno.ESRCH, "it does not run")
-        return Done(device, 1, (f"ipc:///{device}/{self.lives[device]}",) if isinstance(what, Attach | BindTo) else ())
+        return Done(device, 1, self._done(device, what))
+
+    def _done(self, device: str, what: Command) -> tuple[str, ...]:
+        """The file of a tap is there as long as the tap is."""
+        file = self.file(device)
+        if isinstance(what, Detach | UnbindFrom):
+            file.unlink(missing_ok=True)
+            return ()
+        file.touch()
+        return (f"ipc://{file}",)
+
+    def file(self, device: str, life: int = 0) -> Path:
+        return self.folder / f"{device}.{life or self.lives[device]}"
+
+    def address(self, device: str, life: int = 1) -> str:
+        return f"ipc://{self.file(device, life)}"
 
     def start_again(self, device: str) -> None:
         """As when a device has another life."""
@@ -75,8 +93,8 @@ class Supervisor:
 
 
 @pytest.fixture
-def supervisor() -> Supervisor:
-    return Supervisor()
+def supervisor(tmp_path: Path) -> Supervisor:
+    return Supervisor(tmp_path)
 
 
 def test_a_device_without_a_monitor_has_one_while_somebody_listens(supervisor: Supervisor) -> None:
@@ -85,10 +103,10 @@ def test_a_device_without_a_monitor_has_one_while_somebody_listens(supervisor: S
         ((device, what),) = supervisor.told
         assert device == "plain"
         assert isinstance(what, Attach)
-        assert (what.socket.id, what.socket.type, what.socket.binds[0].endpoint) == ("plain.monitor", "PUB", "ipc://*")
+        assert (what.socket.id, what.socket.type, what.socket.binds[0].endpoint) == ("plain.tap", "PUB", "ipc://*")
         assert [(o.name, o.value) for o in what.socket.options] == [("linger", 0)]
-        assert heard == [Tapped("plain", "ipc:///plain/1", (b"in".hex(), b"out".hex()), ("in", "out"), 7)]
-    assert supervisor.told[1:] == [("plain", Detach())]
+        assert heard == [Tapped("plain", supervisor.address("plain"), (b"in".hex(), b"out".hex()), ("in", "out"), 7)]
+    assert supervisor.told[1:] == [("plain", Detach("plain.tap"))]
     assert supervisor.listeners == []
 
 
@@ -97,7 +115,7 @@ def test_a_monitor_that_is_there_gets_one_address_more(supervisor: Supervisor) -
     with Taps(supervisor).tapped(["open"], heard.append):
         assert supervisor.told == [("open", BindTo("open.monitor", "ipc://*"))]
         assert (heard[0].prefixes, heard[0].sides) == ((b"Q".hex(), b"A".hex()), ("in", "out"))
-    assert supervisor.told[1:] == [("open", UnbindFrom("open.monitor", "ipc:///open/1"))]
+    assert supervisor.told[1:] == [("open", UnbindFrom("open.monitor", supervisor.address("open")))]
 
 
 def test_both_sides_of_a_single_socket_are_its_side(supervisor: Supervisor) -> None:
@@ -113,8 +131,8 @@ def test_several_share_a_tap_and_the_last_one_closes_it(supervisor: Supervisor) 
         with taps.tapped(["plain", "open"], heard.append):
             assert [device for device, _ in supervisor.told] == ["plain", "open"]
             assert heard[0] == heard[1]
-        assert supervisor.told[2:] == [("open", UnbindFrom("open.monitor", "ipc:///open/1"))]
-    assert supervisor.told[3:] == [("plain", Detach())]
+        assert supervisor.told[2:] == [("open", UnbindFrom("open.monitor", supervisor.address("open")))]
+    assert supervisor.told[3:] == [("plain", Detach("plain.tap"))]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +146,7 @@ def test_several_share_a_tap_and_the_last_one_closes_it(supervisor: Supervisor) 
 def test_what_cannot_be_tapped_is_refused_and_nothing_stays_open(supervisor: Supervisor, device: str, why: str) -> None:
     with pytest.raises(NoTap, match=why), Taps(supervisor).tapped(["plain", device], lambda _: None):
         raise AssertionError("it is not to be open")
-    assert [what for _, what in supervisor.told[1:]] == [Detach()]
+    assert [what for _, what in supervisor.told[1:]] == [Detach("plain.tap")]
     assert supervisor.listeners == []
 
 
@@ -138,19 +156,40 @@ def test_a_device_that_does_not_run_is_tapped_when_it_does(supervisor: Superviso
     with Taps(supervisor).tapped(["plain"], heard.put):
         assert heard.get(timeout=PATIENCE).address == ""
         supervisor.start_again("plain")
-        assert heard.get(timeout=PATIENCE).address == "ipc:///plain/2"
-    assert supervisor.told[-1] == ("plain", Detach())
+        assert heard.get(timeout=PATIENCE).address == supervisor.address("plain", 2)
+    assert supervisor.told[-1] == ("plain", Detach("plain.tap"))
 
 
 def test_a_device_that_was_started_again_is_tapped_again(supervisor: Supervisor) -> None:
     heard: SimpleQueue[Tapped] = SimpleQueue()
     with Taps(supervisor).tapped(["plain"], heard.put):
-        assert heard.get(timeout=PATIENCE).address == "ipc:///plain/1"
+        assert heard.get(timeout=PATIENCE).address == supervisor.address("plain")
         supervisor.start_again("plain")
-        assert heard.get(timeout=PATIENCE).address == "ipc:///plain/2"
+        assert heard.get(timeout=PATIENCE).address == supervisor.address("plain", 2)
         supervisor.tell(Ready("plain", 2))  # once more, of the life in which it is open
-        assert heard.get(timeout=PATIENCE).address == "ipc:///plain/2"
-        assert [type(what) for _, what in supervisor.told] == [Attach, Attach]
+        supervisor.start_again("plain")
+        assert heard.get(timeout=PATIENCE).address == supervisor.address("plain", 3)
+        assert [type(what) for _, what in supervisor.told] == [Attach, Attach, Attach]
+
+
+@pytest.mark.parametrize("event", [Changed("a change"), RolledBack("a step", "a reason")], ids=["done", "taken back"])
+def test_a_device_that_a_change_has_given_a_monitor_is_tapped_there(supervisor: Supervisor, event: Told) -> None:
+    heard: SimpleQueue[Tapped] = SimpleQueue()
+    with Taps(supervisor).tapped(["plain", "open"], heard.put):
+        assert {heard.get(timeout=PATIENCE).device for _ in range(2)} == {"plain", "open"}
+        supervisor.file("plain").unlink()  # as when the device has closed it
+        hosted = supervisor.plan.hosted
+        assert hosted is not None
+        monitor = replace(hosted.devices[1].capture, id="plain.monitor")
+        devices = (replace(hosted.devices[0], capture=monitor), *hosted.devices[1:])
+        supervisor.plan = replace(supervisor.plan, hosted=replace(hosted, devices=devices))
+        before = len(supervisor.told)
+        supervisor.tell(event)
+        assert heard.get(timeout=PATIENCE) == Tapped(
+            "plain", supervisor.address("plain"), (b"in".hex(), b"out".hex()), ("in", "out"), 7
+        )
+        assert supervisor.told[before:] == [("plain", BindTo("plain.monitor", "ipc://*"))], "the other one is as it was"
+    assert ("plain", UnbindFrom("plain.monitor", supervisor.address("plain"))) in supervisor.told
 
 
 def test_one_that_nobody_listens_to_any_more_is_not_opened_again(supervisor: Supervisor) -> None:
@@ -162,7 +201,7 @@ def test_one_that_nobody_listens_to_any_more_is_not_opened_again(supervisor: Sup
         before = len(supervisor.told)
         supervisor.start_again("plain")
         supervisor.start_again("open")
-        while heard.get(timeout=PATIENCE).address != "ipc:///open/2":
+        while heard.get(timeout=PATIENCE).address != supervisor.address("open", 2):
             pass
         assert [device for device, _ in supervisor.told[before:]] == ["open"]
 
@@ -186,7 +225,7 @@ def test_what_a_device_cannot_do_is_said(supervisor: Supervisor, error: Exceptio
 def test_the_end_of_the_topology_is_the_end_of_its_taps(supervisor: Supervisor) -> None:
     with Taps(supervisor).tapped(["plain"], lambda _: None):
         supervisor.error = RuntimeError("t has ended")
-    assert supervisor.told[-1] == ("plain", Detach())
+    assert supervisor.told[-1] == ("plain", Detach("plain.tap"))
 
 
 def test_a_hundred_come_and_go_at_once(supervisor: Supervisor) -> None:
@@ -224,4 +263,4 @@ def test_a_monitor_that_is_ours_already_is_made_anew(supervisor: Supervisor) -> 
     supervisor.command = command  # type: ignore[method-assign]  # for this once
     with Taps(supervisor).tapped(["plain"], heard.append):
         assert [type(what) for _, what in supervisor.told] == [Attach, Detach, Attach]
-        assert heard[0].address == "ipc:///plain/1"
+        assert heard[0].address == supervisor.address("plain")

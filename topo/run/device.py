@@ -24,6 +24,7 @@ from topo.devcore import Proxy, ProxyError
 from topo.devcore.listener import Listener
 from topo.plan import DevicePlan, Origin, SocketPlan
 from topo.run.events import (
+    TAP,
     Addresses,
     Attach,
     BindTo,
@@ -239,13 +240,16 @@ class Device:
                 count = self._watches[socket].count()
             case Attach(plan):
                 bound = self._attach(proxy, plan)
-            case Detach():
-                self._detach(proxy)
+            case Detach(id):
+                self._detach(proxy, id)
         return Done(self.plan.name, number, bound, count)
 
     def _attach(self, proxy: Proxy, plan: SocketPlan) -> tuple[str, ...]:
-        if self.plan.capture is not None:
-            raise OSError(errno.EALREADY, f"{self.plan.name} has a monitor")
+        there = self.plan.capture
+        if there is not None:
+            if not there.id.endswith(TAP) or plan.id == there.id:
+                raise OSError(errno.EALREADY, f"{self.plan.name} has a monitor")
+            self._detach(proxy)
         socket = make(self._context, plan, MADE_AS.get(plan.type, plan.type))
         try:
             addresses = self._bindings.bind(socket, plan)
@@ -258,10 +262,10 @@ class Device:
         self.plan = msgspec.structs.replace(self.plan, capture=plan)
         return addresses
 
-    def _detach(self, proxy: Proxy) -> None:
+    def _detach(self, proxy: Proxy, id: str = "") -> None:
         plan = self.plan.capture
-        if plan is None:
-            raise OSError(errno.ENOENT, f"{self.plan.name} has no monitor")
+        if plan is None or (id and plan.id != id):
+            raise OSError(errno.ENOENT, f"{self.plan.name} has no {'such ' if id else ''}monitor")
         proxy.capture = None
         self.plan = msgspec.structs.replace(self.plan, capture=None)
         self._bindings.close([self._sockets.pop(plan.id)], self._context)

@@ -223,14 +223,20 @@ class CountEnded(msgspec.Struct, frozen=True, tag=True):
     socket: str
 
 
+TAP = ".tap"
+"""What the id of a tap's monitor ends with. It gives way to one that is declared; see `taps.py`."""
+
+
 class Attach(msgspec.Struct, frozen=True, tag=True):
-    """Show copies to this socket from now on, bound and connected as planned. The device has no monitor now."""
+    """Show copies to this socket from now on, bound and connected as planned. The device has no monitor now, or that of a tap."""
 
     socket: SocketPlan
 
 
 class Detach(msgspec.Struct, frozen=True, tag=True):
-    """Show no copies any more, and close the monitor."""
+    """Show no copies any more, and close the monitor; if a socket is named, only if it is that."""
+
+    socket: str = ""
 
 
 Command = (

@@ -1,8 +1,9 @@
 """Who taps what: monitors that are there for as long as somebody listens.
 
 A device that has a PUB monitor binds one address more on it; one that has no monitor gets one. Several who tap a device share that;
-with the last of them it goes. A device that was started again gets it again. What others read from a monitor is never touched: one
-that shares its copies among its readers, or has a single reader, is not tapped.
+with the last of them it goes. A device that was started again gets it again, and one that a change has given another monitor, too.
+What others read from a monitor is never touched: one that shares its copies among its readers, or has a single reader, is not
+tapped.
 
 A tap ends when whoever asked for it has gone, however that was: see `control.py`.
 """
@@ -10,6 +11,7 @@ A tap ends when whoever asked for it has gone, however that was: see `control.py
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from topo.plan import BindPlan, DevicePlan, OptionPlan, Plan, SocketPlan
-from topo.run.events import Attach, BindTo, Command, Detach, Done, Ready, Told, UnbindFrom
+from topo.run.events import TAP, Attach, BindTo, Changed, Command, Detach, Done, Ready, RolledBack, Told, UnbindFrom
 from topo.run.machine import Life
 from topo.run.snapshot import DeviceSnapshot, Snapshot
 from topo.zeromq.options import OPTIONS
@@ -158,22 +160,26 @@ class Taps:
                 with suppress(OSError, RuntimeError):  # it has ended, and the tap with it; or it is stopped, and does it later
                     self._supervisor.command(device, tap.undo, PATIENCE)
 
-    def _open(self, tap: Tap, found: DeviceSnapshot | None) -> None:
-        """Open a tap, unless that is done already in this life of the device. One that does not run is opened when it does."""
+    def _open(self, tap: Tap, found: DeviceSnapshot | None) -> bool:
+        """Open a tap, unless it is open: then its socket is there. Says whether it was not.
+
+        A device that does not run is tapped when it does.
+        """
         plan = self._plan_of(tap.device)
         why = refusal(plan)
         if why:
             raise NoTap(why)
         life = None if found is None or found.life != Life.READY else (found.restarts, found.pid, found.thread)
-        if tap.life is not None and tap.life == life:
-            return
+        if tap.life is not None and tap.life == life and os.path.exists(tap.now.address.removeprefix("ipc://")):
+            return False
         tap.life, tap.undo, tap.now = None, None, Tapped(tap.device, "")
         address = "" if life is None else self._carry_out(tap.device, plan)
         if not address:
-            return
-        tap.life, tap.undo = life, UnbindFrom(plan.capture.id, address) if plan.capture else Detach()
+            return True
+        tap.life, tap.undo = life, UnbindFrom(plan.capture.id, address) if plan.capture else Detach(tap.device + TAP)
         passed = found.statistics.capture.passed if found and found.statistics else 0
         tap.now = Tapped(tap.device, address, (plan.prefixes[0].hex(), plan.prefixes[1].hex()), _sides(plan), passed)
+        return True
 
     def _carry_out(self, device: str, plan: DevicePlan) -> str:
         """Let a device open the tap, and return the address; empty if it has ended meanwhile."""
@@ -184,7 +190,9 @@ class Taps:
             except OSError as error:
                 if error.errno != errno.EALREADY:
                     raise
-            self._supervisor.command(device, Detach(), PATIENCE)  # a tap of ours, made just as the device began this life
+            self._supervisor.command(
+                device, Detach(device + TAP), PATIENCE
+            )  # a tap of ours, made just as the device began this life
             return self._supervisor.command(device, what, PATIENCE).address
         except TimeoutError:
             raise NoTap(f"{device} does not answer") from None
@@ -210,9 +218,19 @@ class Taps:
     # In the thread of the loop
 
     def _hear(self, event: Told) -> None:
-        """A device that is ready has a new life, without the tap of the old one."""
+        """A device that is ready has a new life, without the tap of the old one; a change may have put a monitor in its place."""
         if isinstance(event, Ready):
-            threading.Thread(target=self._again, args=(event.device,), name=f"ztopo tap of {event.device}", daemon=True).start()
+            self._look_after(event.device)
+        elif isinstance(event, Changed | RolledBack):
+            self._look_after(*self._taps)
+
+    def _look_after(self, *devices: str) -> None:
+        """In a thread of its own: the loop is not to wait for devices."""
+        threading.Thread(target=self._open_again, args=(devices,), name="ztopo taps", daemon=True).start()
+
+    def _open_again(self, devices: tuple[str, ...]) -> None:
+        for device in devices:
+            self._again(device)
 
     def _again(self, device: str) -> None:
         with self._lock:
@@ -220,11 +238,12 @@ class Taps:
             if tap is None:
                 return
             try:
-                self._open(tap, self._seen((device,)).get(device))
+                news = self._open(tap, self._seen((device,)).get(device))
             except (NoTap, RuntimeError):  # it is another device now, or all has ended
-                tap.life, tap.undo, tap.now = None, None, Tapped(device, "")
-            for tell in tap.listeners:
-                tell(tap.now)
+                tap.life, tap.undo, tap.now, news = None, None, Tapped(device, ""), True
+            if news:
+                for tell in tap.listeners:
+                    tell(tap.now)
 
 
 def refusal(plan: DevicePlan) -> str:
@@ -238,7 +257,7 @@ def refusal(plan: DevicePlan) -> str:
 def _monitor(plan: DevicePlan) -> SocketPlan:
     """What a device gets that has no monitor. At its end nothing is waited for."""
     linger = OptionPlan("linger", OPTIONS["linger"].number, 0, plan.place)
-    return SocketPlan(f"{plan.name}.monitor", "PUB", (linger,), (BindPlan(WILD, plan.place),), (), plan.place)
+    return SocketPlan(plan.name + TAP, "PUB", (linger,), (BindPlan(WILD, plan.place),), (), plan.place)
 
 
 def _sides(plan: DevicePlan) -> tuple[str, str]:
