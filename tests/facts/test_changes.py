@@ -527,7 +527,7 @@ def test_a_router_does_not_hear_who_is_already_there_by_that_name(operation: Ope
 def test_a_router_forgets_whom_it_has_lost(kind: str, transport: str, make: Open, endpoint: Callable[[str], str]) -> None:
     """`forgotten`: whoever comes again has another address, unless it says a name of its own."""
     for name, known in ((None, False), (b"fixed", True)) if transport != "inproc" else ((None, False),):
-        router, dealer = make("ROUTER", router_mandatory=1), make("DEALER")
+        router, dealer = make("ROUTER", router_mandatory=1, router_handover=1), make("DEALER")
         if name is not None:
             dealer.routing_id = name
         binding, connecting = (dealer, router) if kind == "ROUTER" else (router, dealer)
