@@ -17,7 +17,7 @@ help:
 	@echo "make prove   hold the model of messages to real sockets, over thousands of generated topologies"
 	@echo "make leakcheck  start and stop thousands of devices, and look for what they left behind"
 	@echo "make moments  end a running topology at every moment of its start, and look for what is left"
-	@echo "make soak    count messages while devices are started again, killed and stopped (SOAK_SECONDS=3600 for an hour)"
+	@echo "make soak    count messages while devices are restarted, rewired, killed and stopped (SOAK_SECONDS=3600 for an hour)"
 	@echo "make golden  write the expected outputs of the tests anew (read the diff)"
 
 $(BIN)/python:

@@ -20,9 +20,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from topo.compile import compile, make_plan
+from topo.change import plan_change
+from topo.compile import Compilation, compile, make_plan
 from topo.plan import sources
 from topo.run import running as runs
+from topo.run.changing import Changer
 from topo.run.events import Told, Undrained
 from topo.source import Source
 
@@ -32,7 +34,7 @@ TEXT = """ztopo 1
 topology soak
 
 device stream: streamer {{ run process; in PULL bind tcp://127.0.0.1:*; out PUSH bind ipc://{folder}/stream }}
-device relay: streamer {{ in PULL connect stream.out; out PUSH bind tcp://127.0.0.1:* }}
+{between}
 device broker: queue {{ run process; in ROUTER bind ipc://{folder}/broker; out DEALER bind tcp://127.0.0.1:* {{ routing_id "b" }} }}
 device open: streamer {{
     run process
@@ -50,12 +52,20 @@ app source: PUSH connect open.in {{ run "{python} source" }}
 app drain: PULL connect open.out {{ run "{python} drain" }}
 """
 
+BETWEEN = (
+    "device relay: streamer { in PULL connect stream.out; out PUSH bind tcp://127.0.0.1:* }",
+    "device more: streamer { in PULL connect stream.out; out PUSH bind tcp://127.0.0.1:* }\n"
+    "device relay: streamer { in PULL connect more.out; out PUSH bind tcp://127.0.0.1:* }",
+)
+"""What stands between `stream` and those who take what comes through: it is rewired from one to the other, and back."""
+
 OURS = ("stream", "relay", "broker")
 """The devices that only those who count talk to."""
 PLAIN = "open"
 TURN = 0.4
 """Seconds between two interventions."""
-SHARE_OF_KILLS = 0.15
+KILLS, PLAIN_RESTARTS, REWIRES = 0.12, 0.12, 0.35
+"""Their shares of the interventions. The others are restarts where nothing may be lost."""
 
 
 @dataclass
@@ -98,7 +108,8 @@ class Soak:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
-        self.done: dict[str, int] = {"restarts": 0, "restarts of plain": 0, "kills": 0}
+        self.done: dict[str, int] = {"restarts": 0, "rewired": 0, "restarts of plain": 0, "kills": 0}
+        self.variant = 0
         self.wrong: list[str] = []
         self.allowed = 0
         self._lock = threading.Lock()
@@ -117,20 +128,44 @@ class Soak:
         with self._lock:
             self.allowed += event.held + event.coming + event.at_most
 
+    def compiled(self) -> Compilation:
+        """The topology as it is wanted now."""
+        program = f"{sys.executable} {Path(__file__).with_name('apps.py')}"
+        text = TEXT.format(folder=self.folder, python=program, between=BETWEEN[self.variant])
+        compilation = compile(Source(text, "soak.ztopo"))
+        assert compilation.valid, compilation.diagnostics
+        return compilation
+
     def intervene(self, running: runs.Running) -> None:
         """Do something to it."""
-        if self.chance.random() < SHARE_OF_KILLS:
+        share = self.chance.random()
+        if share < KILLS:
             self._kill(running)
-            return
-        if self.chance.random() < SHARE_OF_KILLS:
+        elif share < KILLS + PLAIN_RESTARTS:
             for lost in running.restart(PLAIN):
                 self._allow(lost)
             self.done["restarts of plain"] += 1
-            return
+        elif share < KILLS + PLAIN_RESTARTS + REWIRES:
+            self._rewire(running)
+        else:
+            self._restart(running)
+
+    def _restart(self, running: runs.Running) -> None:
         names = self.chance.sample(OURS, self.chance.randint(1, len(OURS)))
         if lost := running.restart(*names):
             self.wrong.append(f"the restart of {', '.join(names)} lost something: {lost}")
         self.done["restarts"] += 1
+
+    def _rewire(self, running: runs.Running) -> None:
+        self.variant = 1 - self.variant
+        supervisor = running._supervisor
+        change = plan_change(supervisor.plan, supervisor.snapshot(), make_plan(self.compiled()), supervisor.joined.sockets)
+        if any(part.effect == "may drop" for part in change.changes):
+            self.wrong.append(f"the change to {BETWEEN[self.variant]} may drop something: {change.changes}")
+        failed = Changer(supervisor).begin(change).result()
+        if failed is not None:
+            self.wrong.append(f"the change to {BETWEEN[self.variant]} was taken back: {failed}")
+        self.done["rewired"] += 1
 
     def _kill(self, running: runs.Running) -> None:
         (device,) = (d for d in running.status().devices if d.name == PLAIN)
@@ -145,10 +180,7 @@ class Soak:
 def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Result:
     """Run it for some seconds, in a folder for what it writes."""
     work = Soak(folder, seed)
-    program = f"{sys.executable} {Path(__file__).with_name('apps.py')}"
-    source = Source(TEXT.format(folder=folder, python=program), "soak.ztopo")
-    compilation = compile(source)
-    assert compilation.valid, compilation.diagnostics
+    compilation = work.compiled()
     with _environment(SOAK_FOLDER=str(folder)):
         plan = make_plan(compilation)
         running = runs.start(plan, in_process=False, sources=sources(compilation.graph), on_event=work.hear)
