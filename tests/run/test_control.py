@@ -78,7 +78,7 @@ def error_of(running: Topology, data: bytes) -> str:
 
 
 def test_a_topology_is_asked(running: Topology) -> None:
-    assert running.ask("ping") == [{"pid": os.getpid(), "format_version": 1}]
+    assert running.ask("ping") == [{"pid": os.getpid(), "format_version": 1, "phase": "binding"}]
     assert running.snapshot() == SNAPSHOT
 
 

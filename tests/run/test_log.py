@@ -21,7 +21,7 @@ from tests.run.conftest import World
 from tests.run.test_up import SLEEPER, app
 from topo.diagnostic import Diagnostic
 from topo.run import log as log_module
-from topo.run.events import Bound, Exited, Gone, Phased, Ready, Restarting, Said, Started, Stopping
+from topo.run.events import Bound, Busy, Exited, Gone, Phased, Ready, Restarting, Said, Started, Stopping
 from topo.run.journal import Journal, Record
 from topo.run.log import Log, Tail, log_of, pieces
 
@@ -83,6 +83,15 @@ def test_what_is_told_becomes_a_record(journal: Journal) -> None:
     ]
     assert records[1].data == {"addresses": {"relay.in": ("inproc://a",)}}
     assert records[0].time == "2001-09-09T01:46:40.000000Z"
+
+
+def test_of_very_many_who_are_busy_some_are_named(journal: Journal) -> None:
+    records: list[Record] = []
+    journal.subscribe(records.append)
+    journal.tell(Busy(("a", "b")))
+    journal.tell(Busy(tuple(f"d{n}" for n in range(1000))))
+    assert [r.message for r in records] == ["still busy: a, b", "still busy: d0, d1, d2, d3, d4 and 995 more"]
+    assert len(records[1].data["names"]) == 1000
 
 
 def test_an_end_that_was_asked_for_is_no_warning(journal: Journal) -> None:

@@ -21,9 +21,9 @@ def command(format: str, color: str) -> Exit:
     What one that was killed has left in its folder is removed.
     """
     must_run_here()
-    from topo.run.client import look
+    from topo.run.client import each, glance_at, topologies
 
-    found = look()
+    found = each(topologies(), glance_at)
     if not found and format == "text":
         say("no topology is running")
         return Exit.DONE

@@ -20,9 +20,9 @@ def command(name: str | None, format: str, color: str) -> Exit:
     Ends with 0; with 3 if NAME does not run, with 4 if a topology does not answer, after what the others say.
     """
     must_run_here()
-    from topo.run.client import look, look_at
+    from topo.run.client import each, look_at, topologies
 
-    found = [look_at(topology(name))] if name else look()
+    found = each([topology(name)] if name else topologies(), look_at)
     answers = [seen for seen in found if seen.snapshot is not None]
     if answers or format != "text":
         out(import_module(f"topo.render.members_{format}").render(answers, style_for(sys.stdout, color)))

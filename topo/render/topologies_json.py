@@ -29,7 +29,7 @@ def _topology(seen: Seen) -> dict[str, Any]:
     return {
         "id": seen.topology.id,
         "name": owner.name,
-        "phase": seen.snapshot.phase if seen.snapshot else None,
+        "phase": seen.phase,
         "pid": owner.pid,
         "program": owner.program,
         "started": owner.started,

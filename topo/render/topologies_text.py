@@ -23,5 +23,5 @@ def render(found: Sequence[Seen], style: Style) -> str:
 
 def _row(seen: Seen, now: float) -> tuple[str, ...]:
     owner = seen.topology.owner
-    phase = seen.snapshot.phase if seen.snapshot else "no answer"
+    phase = seen.phase or "no answer"
     return (seen.topology.id, phase, str(owner.pid), ago(now - owner.started), owner.file)

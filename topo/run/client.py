@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,23 @@ import msgspec
 
 from topo.run import folder as folders
 from topo.run import wire
+from topo.run.events import Phase
 from topo.run.folder import Owner, control_path
 from topo.run.snapshot import Present, Snapshot
 
-__all__ = ["NotRunning", "Refused", "Seen", "Topology", "Trouble", "Unreachable", "find", "look", "look_at", "topologies"]
+__all__ = [
+    "NotRunning",
+    "Refused",
+    "Seen",
+    "Topology",
+    "Trouble",
+    "Unreachable",
+    "each",
+    "find",
+    "glance_at",
+    "look_at",
+    "topologies",
+]
 
 PATIENCE = 5.0
 """Seconds that an answer may take."""
@@ -189,24 +202,33 @@ class Seen(msgspec.Struct, frozen=True):
     """A topology, and what it answers; or why it does not."""
 
     topology: Topology
+    phase: Phase | None = None
     snapshot: Snapshot | None = None
     trouble: str = ""
 
 
+def glance_at(topology: Topology) -> Seen:
+    """Ask a topology which phase it is in. Raises NotRunning if it has ended."""
+    (answer,) = topology.ask("ping", GLANCE)
+    return Seen(topology, answer["phase"])
+
+
 def look_at(topology: Topology) -> Seen:
     """Ask a topology how it is. Raises NotRunning if it has ended."""
-    try:
-        return Seen(topology, topology.snapshot(GLANCE))
-    except Unreachable as trouble:
-        return Seen(topology, trouble=str(trouble))
+    snapshot = topology.snapshot()
+    return Seen(topology, snapshot.phase, snapshot)
 
 
-def look(environment: Mapping[str, str] = os.environ) -> list[Seen]:
-    """Ask all topologies how they are."""
+def each(topologies: Iterable[Topology], ask: Callable[[Topology], Seen]) -> list[Seen]:
+    """Ask topologies one after the other; leave out those that have ended in between."""
     found = []
-    for topology in topologies(environment):
-        with suppress(NotRunning):  # it has ended in between
-            found.append(look_at(topology))
+    for topology in topologies:
+        try:
+            found.append(ask(topology))
+        except NotRunning:
+            continue
+        except Unreachable as trouble:
+            found.append(Seen(topology, trouble=str(trouble)))
     return found
 
 

@@ -154,8 +154,8 @@ class Verb(NamedTuple):
 
 
 def ping(call: Call, _: Nothing) -> Answers:
-    """Say that somebody is there, and which version is spoken."""
-    yield {"pid": os.getpid(), "format_version": FORMAT_VERSION}
+    """Say that somebody is there, which version is spoken, and which phase it is in."""
+    yield {"pid": os.getpid(), "format_version": FORMAT_VERSION, "phase": call.journal.phase}
 
 
 def status(call: Call, _: Nothing) -> Answers:

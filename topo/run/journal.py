@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ from topo.run.events import (
     Failed,
     Gone,
     Halted,
+    Phase,
     Phased,
     Ready,
     Refused,
@@ -76,6 +77,10 @@ class Kind(NamedTuple):
     """The fields that are data."""
 
 
+SHOWN = 5
+"""How many names are in a message; all of them are in its data."""
+
+
 def _always(level: Level) -> Callable[[object], Level]:
     return lambda _: level
 
@@ -86,6 +91,12 @@ def _addresses(event: Bound) -> str:
 
 def _again(attempt: int, delay: float) -> str:
     return f"starts again, attempt {attempt}" + (f", in {delay:g} s" if delay else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def what_it_loses(left: Undrained) -> str:
@@ -119,7 +130,7 @@ KINDS: dict[type[Any], Kind] = {
     Phased: Kind("phase", INFO, lambda e: e.phase, ("phase",)),
     Stopping: Kind("stopping", INFO, lambda e: f"stopping: {e.why}", ("why",)),
     Undrained: Kind("undrained", WARNING, lambda e: f"{e.name} loses {what_it_loses(e)}", ("held", "coming", "at_most")),
-    Busy: Kind("busy", WARNING, lambda e: f"still busy: {', '.join(e.names)}", ("names",)),
+    Busy: Kind("busy", WARNING, lambda e: f"still busy: {_some(e.names)}", ("names",)),
     Restarting: Kind("restarting", WARNING, lambda e: _again(e.attempt, e.delay), ("attempt", "delay")),
     Said: Kind("finding", lambda e: e.diagnostic.severity, lambda e: f"{e.diagnostic.message} [{e.diagnostic.code}]"),
 }
@@ -136,6 +147,8 @@ class Journal:
         self._listeners: tuple[tuple[Listener, bool], ...] = ()
         self._pids: dict[str, int] = {}
         self._stopping = False
+        self.phase: Phase = "binding"
+        """The phase that the topology has come to."""
         self.adopt(plan)
 
     def adopt(self, plan: Plan) -> None:
@@ -165,6 +178,8 @@ class Journal:
             self._pids[event.name] = event.pid
         if isinstance(event, Stopping):
             self._stopping = True
+        if isinstance(event, Phased):
+            self.phase = event.phase
         if self._listeners:
             self._pass_on(self._record(event))
         if isinstance(event, Exited):
