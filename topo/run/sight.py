@@ -83,7 +83,8 @@ class Sight:
         return {name: seen for name, seen in read.items() if seen is not None}
 
     def snapshot(self) -> Snapshot:
-        """All of it, at this moment."""
+        """All of it, at this moment, in the order of the declarations."""
+        order = {name: number for number, name in enumerate(self.plan.order)}
         return Snapshot(
             name=self.plan.name,
             file=self.file,
@@ -91,7 +92,7 @@ class Sight:
             pid=os.getpid(),
             started=self.started,
             serial=self.serial,
-            devices=tuple(self._device(d) for d in self.plan.devices),
+            devices=tuple(self._device(d) for d in sorted(self.plan.devices, key=lambda d: order.get(d.name, 0))),
             apps=tuple(self._app(a) for a in self.plan.apps),
         )
 
