@@ -33,7 +33,7 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         self._theirs = theirs
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env={**environment, "TERM": "linux", "LC_ALL": "C.UTF-8"},
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env={"TERM": "linux", "LC_ALL": "C.UTF-8", **environment},
             preexec_fn=self._take_terminal, start_new_session=True,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -81,6 +81,13 @@ class Terminal:
     def end(self) -> int:
         """Wait for the end of the command, and return what it ended with."""
         return self.process.wait(PATIENCE)
+
+    def finish(self) -> None:
+        """Read the rest of what the command has written, which has ended."""
+        os.write(self._theirs, b"\0")
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.raw.endswith(b"\0"), PATIENCE)
+            self.raw = self.raw[:-1]
 
     @property
     def after(self) -> list[object]:

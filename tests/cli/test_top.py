@@ -60,7 +60,8 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(path)}
-        self.environment.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "TERM", "LC_ALL"):
+            self.environment.pop(name, None)
         self.supervisor = Supervisor()
         self.terminals: list[Terminal] = []
 
@@ -161,7 +162,28 @@ def test_the_terminal_is_as_it_was(place: Place, end: str) -> None:
     terminal.press(end)
     assert terminal.end() == 0
     assert terminal.after == terminal.before
+    terminal.finish()
     assert b"\x1b[?25h" in terminal.raw[-80:], "the cursor is there again"
+
+
+def test_what_was_on_a_terminal_with_two_screens_is_there_again(place: Place) -> None:
+    show(place, "first")
+    place.environment["TERM"] = "xterm-256color"
+    terminal = place.terminal("--interval", "0.05")
+    terminal.wait_for(lambda lines: bool(line_of(lines, "first.in")))
+    terminal.press("q")
+    assert terminal.end() == 0
+    terminal.finish()
+    assert terminal.raw.count(b"\x1b[?1049h") == 1
+    assert terminal.raw.rpartition(b"\x1b[?1049l")[0], "back to the first screen"
+
+
+def test_a_terminal_that_is_not_known_is_said(place: Place) -> None:
+    show(place, "first")
+    place.environment["TERM"] = "no-such-thing"
+    terminal = place.terminal("--interval", "0.05")
+    assert terminal.end() == 2
+    terminal.wait_for(lambda lines: "`ztopo top --once` prints one table" in "".join(lines))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from topo.board import COLUMNS, Group, fitting, groups, head, line, ordered, summary
+from topo.cli import Refusal
 from topo.text import ago, width
 from topo.watch import Rates, only
 
@@ -135,6 +136,11 @@ def show(look: Callable[[], Rates], view: View, interval: float) -> None:
     """Show what `look` finds, again every `interval` seconds, until the user has seen enough."""
     locale.setlocale(locale.LC_ALL, "")
     os.environ.setdefault("ESCDELAY", "25")
+    try:
+        curses.setupterm()
+    except curses.error as error:
+        term = os.environ.get("TERM", "")
+        raise Refusal(f"a terminal of the type {term!r} is not known here; `ztopo top --once` prints one table") from error
     first = look()  # whatever goes wrong with it is said before there is a screen
     with suppress(KeyboardInterrupt, Ended), _ending_by_signals():
         curses.wrapper(lambda window: Screen(window, look, first, view, interval).run())
