@@ -54,17 +54,16 @@ class Ledger:
             case ChangeOver():  # in the middle of a change, what is wanted does not say what flows where
                 self._count_in(self.links.flows)
             case Failed(device):
-                self._spoil(device)
-            case Exited(name) if name in self._sight.machine.hosts:
-                for device in self._sight.machine.hosts[name]:
-                    self._spoil(device)
+                self._spoil([device])
             case Exited(name):
-                self._spoil(name)
+                self._spoil(self._sight.machine.hosts.get(name, (name,)))
 
     def begins(self, device: str) -> None:
         """A device is about to begin, and to count from zero."""
-        self._spoil(device)
         look = _Look(self)
+        if not look.has_counted(device):
+            return  # it begins for the first time
+        self._spoil_around([device], look)
         self._past |= {socket.id: look._raw(socket.id) for socket in self._sight.devices[device].sockets}
 
     def look(self, names: Iterable[str]) -> dict[str, Standing]:
@@ -152,10 +151,15 @@ class Ledger:
     def _is_counted(self, flow: Flow | None) -> bool:
         return flow is not None and self.is_known(flow)
 
-    def _spoil(self, name: str) -> None:
-        """Let the flows around one who has gone be uncounted, if they have not come out even."""
-        sockets = self.links.sockets_of.get(name, ())
-        look = _Look(self)
+    def _spoil(self, names: Iterable[str]) -> None:
+        """Let the flows around those who have just gone be uncounted, if they have not come out even. Who had ended before is no matter."""
+        lives = self._sight.machine.life
+        gone = [name for name in names if lives(name) in ALIVE]
+        if gone:
+            self._spoil_around(gone, _Look(self))
+
+    def _spoil_around(self, names: Iterable[str], look: _Look) -> None:
+        sockets = (socket for name in names for socket in self.links.sockets_of.get(name, ()))
         self._spoiled.update(flow for flow in self.links.around(sockets) if self.is_known(flow) and look.under_way(flow))
 
 
@@ -241,6 +245,10 @@ class _Look:
             return self._ledger._joined.counts(socket)
         past, now = self._ledger._past.get(socket, Counts()), _counts(self._seen(plan.name), plan, socket)
         return Counts(past.sent + now.sent, past.received + now.received)
+
+    def has_counted(self, device: str) -> bool:
+        """Whether a device has lived before."""
+        return self._seen(device) is not None
 
     def _seen(self, device: str) -> Statistics | None:
         if device not in self._statistics:

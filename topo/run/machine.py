@@ -828,11 +828,10 @@ class Machine:
         if last:
             self._drain_no_longer(draining)
             return
-        for name in self._due():
-            verdict = draining.verdict(name, now) if name in standings else "wait"
-            if verdict == "end":
-                self._end_drained(draining, (name,))
-            elif verdict == "pause" and name not in draining.told_to_pause:
+        verdicts = {name: draining.verdict(name, now) for name in self._due() if name in standings}
+        self._end_drained(draining, [name for name, verdict in verdicts.items() if verdict == "end"])
+        for name, verdict in verdicts.items():
+            if verdict == "pause" and name not in draining.told_to_pause:
                 draining.told_to_pause.add(name)
                 self.acts.append(PauseMember(name))
         if self._due() and not self.look_is_set:
