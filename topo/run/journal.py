@@ -107,9 +107,9 @@ def what_it_loses(left: Undrained) -> str:
         if count
     ]
     if left.at_most is None:
-        known.append("any number of messages that may wait for it")
+        known.append("any number of messages that may wait in its sockets")
     elif left.at_most:
-        known.append(f"at most {left.at_most:,} messages that may wait for it")
+        known.append(f"at most {left.at_most:,} messages that may wait in its sockets")
     return ", ".join(known)
 
 

@@ -358,8 +358,11 @@ class Supervisor:
 
     def take(self, event: Event) -> None:
         """Let everybody hear of something at once, and do what the machine answers. In the thread of the loop only."""
+        lost = self._lost_with(event)
         self._hear(event)
         self._carry_out(self.machine.on(event))
+        for left in lost:
+            self._tell(left)
 
     def _next(self) -> Event:
         while True:
@@ -371,11 +374,8 @@ class Supervisor:
 
     def _hear(self, event: Event) -> None:
         """Take note of what the machine need not know, and pass on what others want to."""
-        if isinstance(event, Failed):
-            self._say_lost(event.device)
         match event:
             case Exited(name) if name in self.machine.hosts:
-                self._say_lost(*self.machine.hosts[name])
                 self._unanswered(name)
                 self._clear_up(name)
             case Gone(name) if name in self.sight.apps:
@@ -403,11 +403,12 @@ class Supervisor:
         if isinstance(event, TOLD):
             self._tell(event)
 
-    def _say_lost(self, *devices: str) -> None:
-        """Say what is lost with devices that have just ended unasked."""
-        for device in devices:
-            if self.machine.phase == "running" and self.machine.life(device) == Life.READY:
-                self._tell(self.ledger.lost(device))
+    def _lost_with(self, event: Event) -> list[Undrained]:
+        """What is lost with devices that have just ended unasked, or may be."""
+        if not isinstance(event, Failed | Exited) or self.machine.phase != "running":
+            return []
+        names = (event.device,) if isinstance(event, Failed) else self.machine.hosts.get(event.name, ())
+        return [self.ledger.lost(name) for name in names if self.machine.life(name) == Life.READY]
 
     def _tell(self, event: Told) -> None:
         for listener in [*self._listeners]:
