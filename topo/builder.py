@@ -297,6 +297,11 @@ class Topology:
 
         return Starting(begin)
 
+    def wanted(self) -> tuple[Plan, dict[str, Source]]:
+        """What it wants to run, and the texts that places of that are in. Raises TopologyError if it is invalid."""
+        compilation = self._valid()
+        return make_plan(compilation), sources(compilation.graph)
+
     def _to_start(self) -> tuple[Plan, dict[str, Source]]:
         """The plan of a topology that can start here, and the texts that its places are in."""
         from topo.run import runs_here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,10 +15,11 @@ import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+import topo
 from tests.processes import PATIENCE
 from tests.run.test_running import plan_of
 from topo.change import plan_change
-from topo.run.changing import Changer, Moved
+from topo.run.changing import Moved
 from topo.run.events import Changed, ChangeStep, Changing, RolledBack, Told
 from topo.run.machine import Life
 from topo.run.running import Running, start
@@ -54,7 +56,7 @@ class World:
         self.sockets: list[zmq.Socket[Any]] = []
         self.running: Running = start(plan_of(text), in_process=in_process, context=self.context, on_event=self.told.append)
         self.supervisor = self.running._supervisor
-        self.changer = Changer(self.supervisor)
+        self.changer = self.supervisor.changer
 
     def plan(self, text: str) -> ChangePlan:
         return plan_change(self.supervisor.plan, self.supervisor.snapshot(), plan_of(text))
@@ -400,3 +402,50 @@ def test_what_dies_after_a_change_starts_again_as_it_was_changed(
     sender.send(b"through c")
     assert sink.recv() == b"through c"
     assert world.running.statistics()["c"].frontend.received.messages == 1
+
+
+def declared(text: str) -> topo.Topology:
+    return topo.loads("ztopo 1\n" + text)
+
+
+def test_a_program_plans_and_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = PIPELINE.format(folder=".", where="")
+    led_away = there.replace("connect b.in", "connect c.in")
+    context: zmq.Context[Any] = zmq.Context()
+    try:
+        with declared(there).up(context=context) as running:
+            plan = running.plan(declared(led_away))
+            assert [(c.name, c.action, c.effect) for c in plan.changes] == [("a", "changed", "drain")]
+            running.apply(plan)
+            assert running.plan(declared(led_away)).changes == ()
+            with pytest.raises(topo.TopologyError, match="the world has moved"):
+                running.apply(plan)
+            running.apply(declared(there))
+            with pytest.raises(topo.TopologyError, match="nobody"):
+                running.apply(declared(there.replace("connect b.in", "connect nobody.in")))
+            (tmp_path / "taken").write_text("in the way")
+            with pytest.raises(topo.TopologyError, match="could not start late"):
+                running.apply(declared(there + "device late: streamer { in PULL bind ipc://./taken; out PUSH connect z.in }"))
+            assert running.plan(declared(there)).changes == ()
+    finally:
+        context.term()
+
+
+def test_a_task_applies_and_may_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = PIPELINE.format(folder=".", where="")
+    led_away = there.replace("connect b.in", "connect c.in")
+
+    async def use() -> None:
+        async with declared(there).up_async() as running:
+            await running.aio.apply(declared(led_away))
+            assert running.plan(declared(led_away)).changes == ()
+            applying = asyncio.ensure_future(running.aio.apply(declared(there)))
+            await asyncio.sleep(0)
+            applying.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await applying
+            assert len([text for text in (there, led_away) if running.plan(declared(text)).changes == ()]) == 1
+
+    asyncio.run(use())

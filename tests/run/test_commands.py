@@ -16,6 +16,7 @@ from topo.plan import BindPlan, Place, Plan, ProcessPlan, SocketPlan
 from topo.run.events import (
     Attach,
     BindTo,
+    CommandError,
     ConnectTo,
     Detach,
     DisconnectFrom,
@@ -30,7 +31,7 @@ from topo.run.events import (
     UnbindFrom,
 )
 from topo.run.machine import Life
-from topo.run.supervisor import CommandError, Supervisor
+from topo.run.supervisor import Supervisor
 from topo.source import Source
 
 RELAY = """ztopo 1

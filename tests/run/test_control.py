@@ -107,7 +107,8 @@ def test_what_is_no_request_is_refused_with_the_reason(running: Topology) -> Non
     assert raised.value.exit_code == 2
 
 
-def test_a_request_without_an_end_is_none(running: Topology) -> None:
+def test_a_request_without_an_end_is_none(running: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LONGEST_REQUEST", 1 << 20)
     assert raw(running, b'{"verb": "pi') == []
     assert raw(running, b"") == []
     assert error_of(running, b"x" * control.LONGEST_REQUEST) == "a request has at most 1048576 bytes"

@@ -18,7 +18,7 @@ from tests.run.conftest import World
 from tests.run.test_background import RELAY
 from tests.run.test_up import SLEEPER, STUBBORN, app
 from topo.plan import Plan
-from topo.run.events import Busy, Phased, ReloadAsked, Stopping
+from topo.run.events import Busy, Phased, ReloadAsked, ReloadRefused, Stopping
 from topo.run.journal import Journal
 from topo.run.notify import Notifier
 
@@ -100,7 +100,8 @@ def test_a_service_manager_hears_how_it_goes(address: str, manager: Manager, jou
         reloading, when = manager.hear()
         assert reloading == "RELOADING=1"
         assert when.removeprefix("MONOTONIC_USEC=").isdecimal()
-        assert manager.hear() == ["READY=1"]
+        journal.tell(ReloadRefused("SIGHUP", "t.ztopo is invalid"))
+        assert manager.hear() == ["READY=1", "STATUS=SIGHUP: t.ztopo is invalid"]
         journal.tell(Phased("stopping"))
         journal.tell(Stopping("SIGTERM"))
         journal.tell(Busy(("a", "b")))

@@ -23,20 +23,25 @@ from typing import Self, TextIO
 
 from topo.cli import style_for
 from topo.cli._writer import Writer
-from topo.plan import Plan
+from topo.plan import AppPlan, DevicePlan, Plan
 from topo.render import plural
 from topo.render.findings_full import render
 from topo.run import wire
 from topo.run.events import (
     Bound,
     Busy,
+    Changed,
+    ChangeStep,
+    Changing,
     Exited,
     Halted,
     Phased,
     Ready,
     ReloadAsked,
+    ReloadRefused,
     Restarting,
     Resumed,
+    RolledBack,
     Said,
     Started,
     Stopped,
@@ -72,13 +77,11 @@ class Progress:
         self._stopping = False
         self._killing = False
         self._over = False
-        self._devices = {d.name: d for d in plan.devices}
-        self._apps = {a.name: a for a in plan.apps}
-        self._host_of = {d.name: host.name for host in plan.hosts for d in host.devices}
-        self._members = {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
-        names = (*self._devices, *self._apps)
-        self._column = min(max(map(width, names), default=0), WIDEST_NAME)
-        self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
+        self._devices: dict[str, DevicePlan] = {}
+        self._apps: dict[str, AppPlan] = {}
+        self._host_of: dict[str, str] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
+        self._adopt(plan)
         self._order = deque(self._devices)
         self._ready: set[str] = set()
         self._bound: dict[str, Bound] = {}
@@ -91,6 +94,16 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
+
+    def _adopt(self, plan: Plan) -> None:
+        """Know what is in this plan as well."""
+        self._devices |= {d.name: d for d in plan.devices}
+        self._apps |= {a.name: a for a in plan.apps}
+        self._host_of |= {d.name: host.name for host in plan.hosts for d in host.devices}
+        self._members |= {host.name: tuple(d.name for d in host.devices) for host in plan.hosts}
+        names = (*self._devices, *self._apps)
+        self._column = min(max(map(width, names), default=0), WIDEST_NAME)
+        self._colors = {name: COLORS[n % len(COLORS)] for n, name in enumerate(names)}
 
     # Output
 
@@ -157,7 +170,20 @@ class Progress:
             case Undrained(name):
                 self._line(name, "loses", what_it_loses(event), "yellow")
             case ReloadAsked(by):
-                self._say(f"{by}: a topology that runs does not take up changes of its file yet; it goes on as it is")
+                self._say(f"{by}: reading the file again")
+            case ReloadRefused(by, why, diagnostics):
+                if diagnostics:
+                    self._say(render(diagnostics, self._err))
+                self._say(f"{by}: {why}; {self._plan.name} goes on as it is")
+            case Changing(what, steps, wanted):
+                self._adopt(wanted)
+                self._say(f"changing {self._plan.name}: {what}, {plural(steps, 'step')}")
+            case ChangeStep(number, what, where):
+                self._say(f"{number:>{self._column}} {what} " + self._err.paint(where, "dim"))
+            case Changed(what):
+                self._say(f"{self._plan.name} is changed: {what}")
+            case RolledBack():
+                self._rolled_back(event)
             case Restarting(name, attempt, delay):
                 when = f"in {delay:g} s" if delay else "at once"
                 self._line(name, "restarts", f"{when}, restart {attempt}", "yellow")
@@ -191,6 +217,13 @@ class Progress:
         what = ", ".join(plural(n, noun) for n, noun in counts if n) or "nothing to run"
         self._was_ready = True
         self._say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
+
+    def _rolled_back(self, event: RolledBack) -> None:
+        where = f" ({event.where})" if event.where else ""
+        self._say(f"could not {event.what}{where}: {event.why}")
+        for left in event.left:
+            self._say(f"could not take back: {left}")
+        self._say(f"{self._plan.name} is not changed" + ("" if event.left else ", all is as it was"))
 
     def _ended(self) -> None:
         what = "has stopped" if self._was_ready else "was not started: nothing of it is left"

@@ -49,6 +49,9 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
     "--metrics", metavar="ADDRESS", callback=_address,
     help="Serve metrics for Prometheus there, as 127.0.0.1:9100; with port 0 the system chooses one.",
 )  # fmt: skip
+@click.option(
+    "--watch", is_flag=True, help="Whenever the file, or one that it uses, is written: change what runs to what it says."
+)
 @click.option("-d", "--detach", is_flag=True, help="Run it in the background, and end as soon as it has started.")
 @click.option("--wait", is_flag=True, help="With -d: end when it is ready.")
 @click.option(
@@ -62,6 +65,7 @@ def command(
     params: dict[str, str],
     timeout: float,
     metrics: str | None,
+    watch: bool,
     detach: bool,
     wait: bool,
     log_format: str,
@@ -78,6 +82,8 @@ def command(
     failed, with 78 if the file is invalid, or this host does not have what it wants, and nothing was started. With -d it ends in
     the same way as long as it waits, and with 0 if it has started, or with --wait if it is ready.
     """
+    if watch:
+        _can_watch(file)
     if wait and not detach:
         raise click.UsageError("--wait goes with -d: without it, `up` stays until everything has ended")
     _can_run(color)
@@ -89,7 +95,7 @@ def command(
                 return start(wishes.listen)
             with ExitStack() as background:
                 show = SHOWS[log_format](color) if behind is None else _behind(behind, wait, color, background)
-                return _check_and_run(file, params, timeout, metrics, color, show, wishes)
+                return _check_and_run(file, params, timeout, metrics, watch, color, show, wishes)
         except Unwanted as wish:
             say(f"{file} is not started: {wish}")
             return Exit.FORCED if detach else Exit.DONE
@@ -118,7 +124,7 @@ SHOWS = {"text": _as_text, "json": _as_json}
 
 
 def _check_and_run(
-    file: str, params: dict[str, str], timeout: float, metrics: str | None, color: str, show: Show, wishes: Wishes
+    file: str, params: dict[str, str], timeout: float, metrics: str | None, watch: bool, color: str, show: Show, wishes: Wishes
 ) -> Exit:
     from topo.cli._session import Way, run
     from topo.run.machine import Limits
@@ -128,11 +134,17 @@ def _check_and_run(
     if not compilation.valid or _needs_application(compilation, color):
         say(f"{file} is not started")
         return Exit.INVALID
+
+    @contextmanager
+    def beside(supervisor: Supervisor) -> Iterator[None]:
+        with _measured(metrics, supervisor), _reloaded(file, params, compilation, watch, supervisor):
+            yield
+
     way = Way(
         show=show,
         agreed=lambda: _host_agrees(compilation, color),
         limits=Limits(drain=timeout),
-        beside=lambda supervisor: _measured(metrics, supervisor),
+        beside=beside,
     )
     try:
         return run(file, compilation, way, wishes)
@@ -140,6 +152,16 @@ def _check_and_run(
         report([unservable.diagnostic], color)
         say(f"{file} is not started")
         return Exit.INVALID
+
+
+def _can_watch(file: str) -> None:
+    """End the program if a file cannot be watched."""
+    if file == "-":
+        raise click.UsageError("--watch needs a file: standard input is read once")
+    try:
+        import_module("watchdog")
+    except ImportError as error:
+        raise Refusal("--watch needs watchdog: pip install 'ztopo[watch]'") from error
 
 
 def _can_run(color: str) -> None:
@@ -173,6 +195,24 @@ def _host_agrees(compilation: Compilation, color: str) -> bool:
     said = counted(host_says(compilation))
     report(said, color)
     return not has_errors(said)
+
+
+@contextmanager
+def _reloaded(file: str, params: dict[str, str], compilation: Compilation, watch: bool, supervisor: Supervisor) -> Iterator[None]:
+    """Have the file read again within the block whenever somebody asks for that, or (`watch`) it is written."""
+    from topo.cli._reload import Reloading, files_of
+    from topo.run.events import ReloadAsked
+
+    with ExitStack() as beside:
+        if not watch:
+            beside.enter_context(Reloading(supervisor, file, params))
+        else:
+            from topo.cli._watching import Watching
+
+            watching = beside.enter_context(Watching(lambda name: supervisor.post(ReloadAsked(f"{name} was written"))))
+            watching.watch(files_of(compilation))
+            beside.enter_context(Reloading(supervisor, file, params, watching.watch))
+        yield
 
 
 class Unservable(Exception):

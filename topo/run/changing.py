@@ -13,14 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from topo.links import Flow, Links
 from topo.plan import Plan
 from topo.run.events import ChangeBegun, Changed, ChangeOver, ChangeStep, Changing, RolledBack
 from topo.run.hands import Hands, Patience, Undoable, Unsure
 from topo.run.moment import Moment
-from topo.run.supervisor import Supervisor
 from topo.source import Source
 from topo.steps import (
     ChangePlan,
@@ -38,6 +37,9 @@ from topo.steps import (
     said,
     where,
 )
+
+if TYPE_CHECKING:
+    from topo.run.supervisor import Supervisor
 
 __all__ = ["Change", "Changer", "Moved", "summary"]
 
@@ -93,7 +95,8 @@ class Changer:
     def __init__(self, supervisor: Supervisor, patience: Patience | None = None) -> None:
         self._supervisor = supervisor
         self._patience = patience or Patience()
-        self._turn = threading.Lock()
+        self.turn = threading.Lock()
+        """Held by whoever changes something."""
 
     def begin(self, change: ChangePlan, sources: Mapping[str, Source] | None = None) -> Change:
         """Begin a change, as soon as it is its turn. `sources` are the texts that the places of the new plan are in."""
@@ -103,7 +106,7 @@ class Changer:
         return begun
 
     def _in_turn(self, change: ChangePlan, sources: Mapping[str, Source], withdrawn: threading.Event) -> RolledBack | None:
-        with self._turn:
+        with self.turn:
             before = self._supervisor.call(lambda loop: _open(loop, change, sources))
             hands = Hands(self._supervisor, self._patience, withdrawn)
             try:
@@ -135,7 +138,8 @@ class Work:
         """All of it, or nothing."""
         watched = tuple(socket for step in change.steps if isinstance(step, Noticed) for socket in step.sockets)
         try:
-            for number, step in enumerate(change.steps, 1):
+            for number, planned in enumerate(change.steps, 1):
+                step = self._hands.resolved(planned)
                 self._supervisor.post(ChangeStep(number, said(step), where(step)))
                 if withdrawn.is_set():
                     raise Undoable("it is no longer wanted")
@@ -243,5 +247,5 @@ def _open(supervisor: Supervisor, change: ChangePlan, sources: Mapping[str, Sour
         raise Moved(HAS_MOVED)
     before = Before(supervisor.plan, supervisor.know(sources))
     supervisor.take(ChangeBegun())
-    supervisor.take(Changing(summary(change), len(change.steps)))
+    supervisor.take(Changing(summary(change), len(change.steps), change.wanted))
     return before

@@ -29,7 +29,8 @@ import msgspec
 from topo.plan import Plan
 from topo.run import mistakes, wire
 from topo.run.again import NotAgain
-from topo.run.events import Command, Done, StopAsked, Told, Undrained
+from topo.run.changing import Changer, Moved
+from topo.run.events import Command, Done, ReloadAsked, StopAsked, Told, Undrained
 from topo.run.feed import Feed, Missed
 from topo.run.folder import CONTROL, control_path
 from topo.run.folder import Refused as Unusable
@@ -37,11 +38,17 @@ from topo.run.joined import Declared, Wanted
 from topo.run.journal import Journal, Record
 from topo.run.snapshot import FORMAT_VERSION, Present, Snapshot
 from topo.run.taps import NoTap, Tapped, Taps
+from topo.source import Source
+from topo.steps import ChangePlan
 
 __all__ = ["VERBS", "Call", "Control", "Refusal", "Verb"]
 
-LONGEST_REQUEST = 1 << 20
-"""In bytes."""
+LONGEST_REQUEST = 1 << 26
+"""In bytes: a change of ten thousand devices takes some tens of millions."""
+REFUSED, NOT_RUNNING = 78, 3
+"""What a command ends with if its change is refused, or there is nobody any more to change."""
+OF_CHANGE = ("changing", "change step", "changed", "rolled back", "finding")
+"""The events that whoever wants a change is told."""
 MOST_CALLERS = 256
 """So many may be connected. One more takes the place of the one who has been silent for the longest time."""
 PATIENCE = 60.0
@@ -58,7 +65,7 @@ Answers = Generator[object, None, None]
 class Controlled(Protocol):
     """As much of the supervisor as is needed here."""
 
-    def post(self, event: StopAsked) -> None:
+    def post(self, event: StopAsked | ReloadAsked) -> None:
         """Let this happen. From any thread."""
         ...
 
@@ -81,6 +88,11 @@ class Controlled(Protocol):
 
     def restart(self, devices: Iterable[str]) -> tuple[Undrained, ...]:
         """Start devices again, and say what was lost. NotAgain if that cannot be; RuntimeError at the end of the topology."""
+        ...
+
+    @property
+    def changer(self) -> Changer:
+        """What changes what runs."""
         ...
 
     def joining(self, app: str, socket: str, feed: Feed[Wanted]) -> AbstractContextManager[Declared]:
@@ -143,6 +155,19 @@ class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     app: str
     socket: str = ""
+
+
+class Apply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change, and the texts that its places are in, by their names."""
+
+    change: ChangePlan
+    sources: dict[str, str] = {}
+
+
+class Reload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who wants the file to be read again."""
+
+    by: str = "ztopo reload"
 
 
 class Verb(NamedTuple):
@@ -233,6 +258,34 @@ def events(call: Call, _: Nothing) -> Answers:
         feed.discard()
 
 
+def apply(call: Call, wish: Apply) -> Answers:
+    """Carry out a change. Says each thing that happens to it, then `{"done": ..., "why": ...}`.
+
+    If whoever asked has gone before it is over, everything goes back.
+    """
+    feed: Feed[Record] = Feed()
+    unsubscribe = call.journal.subscribe(feed.put)
+    change = call.supervisor.changer.begin(wish.change, {name: Source(text, name) for name, text in wish.sources.items()})
+    change.over.then(feed.close)
+    try:
+        yield from (thing for thing in call.follow(feed) if not isinstance(thing, Record) or thing.event in OF_CHANGE)
+        if change.over.is_set():
+            rolled_back = change.result()
+            yield {"done": rolled_back is None, "why": rolled_back.why if rolled_back else ""}
+    except (Moved, RuntimeError) as why:
+        raise Refusal(str(why), REFUSED if isinstance(why, Moved) else NOT_RUNNING) from why
+    finally:
+        change.withdraw()
+        unsubscribe()
+        feed.discard()
+
+
+def reload(call: Call, wish: Reload) -> Answers:
+    """Let the file be read again. That this is heard is all that is answered; what comes of it is seen in the events."""
+    call.supervisor.post(ReloadAsked(wish.by))
+    yield {"asked": True}
+
+
 VERBS = {
     "ping": Verb(Nothing, ping),
     "status": Verb(Nothing, status),
@@ -243,6 +296,8 @@ VERBS = {
     "restart": Verb(Devices, restart),
     "copies": Verb(Devices, copies),
     "events": Verb(Nothing, events),
+    "apply": Verb(Apply, apply),
+    "reload": Verb(Reload, reload),
 }
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Changed",
     "Changing",
     "Command",
+    "CommandError",
     "Connect",
     "ConnectTo",
     "CountEnded",
@@ -53,6 +54,7 @@ __all__ = [
     "Ready",
     "Refused",
     "ReloadAsked",
+    "ReloadRefused",
     "Restarting",
     "Resume",
     "Resumed",
@@ -148,6 +150,10 @@ class NotDone(msgspec.Struct, frozen=True, tag=True):
     number: int
     errno: int
     reason: str
+
+
+class CommandError(OSError):
+    """A device could not carry out a command. All is as it was before. `errno` is the system's or libzmq's."""
 
 
 FromDevice = Bound | Ready | Failed | Stopped | Done | NotDone
@@ -454,10 +460,14 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Changing(msgspec.Struct, frozen=True):
-    """A change of what runs begins: what it is in all, and how many steps it has."""
+    """A change of what runs begins: what it is in all, how many steps it has, and what is `wanted` in the end.
+
+    There may be secrets in that: it is for those who look names up, and not to be written anywhere.
+    """
 
     what: str
     steps: int
+    wanted: Plan
 
 
 class ChangeStep(msgspec.Struct, frozen=True):
@@ -486,8 +496,16 @@ class RolledBack(msgspec.Struct, frozen=True):
     """What could not be taken back, and why."""
 
 
+class ReloadRefused(msgspec.Struct, frozen=True):
+    """What was to be read again is not taken up: why, and what there is to say of it. What runs goes on as it is."""
+
+    by: str
+    why: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
 ByChange = EndAsked | StartAsked | PlanChanged | ChangeBegun | ChangeOver
-OfChange = Changing | ChangeStep | Changed | RolledBack
+OfChange = Changing | ChangeStep | Changed | RolledBack | ReloadRefused
 Event = FromDevice | FromStarter | StarterLost | TimeOver | StopAsked | Looked | ReloadAsked | ByChange | OfChange | Wish
 
 # The supervisor says to whoever listens

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,11 +24,13 @@ from topo.diagnostic import Diagnostic
 from topo.links import Flow
 from topo.plan import BindPlan, Plan, SocketPlan
 from topo.run import events
-from topo.run.events import Addresses, Command, Done, Drain, Pause, PlanChanged, Resume, Said, StartAsked, Told
+from topo.run.events import Addresses, Command, CommandError, Done, Drain, Pause, PlanChanged, Resume, Said, StartAsked, Told
 from topo.run.machine import Life, Machine
 from topo.run.sockets import connect_to
-from topo.run.supervisor import CommandError, Supervisor
 from topo.steps import Step
+
+if TYPE_CHECKING:
+    from topo.run.supervisor import Supervisor
 
 __all__ = ["Hands", "Patience", "Undoable", "Unsure"]
 
@@ -83,6 +86,13 @@ class Hands:
         """From now on wait for everything as long as it may take: it is being taken back."""
         self._stop = threading.Event()
 
+    def resolved(self, step: Step) -> Step:
+        """A step with the address that it is about, if that was bound only by one before it."""
+        if not isinstance(step, steps.Connect) or step.address:
+            return step
+        connect = step.connect
+        return steps.replace(step, address=self._supervisor.call(lambda loop: connect_to(connect, loop.machine.addresses)))
+
     def do(self, step: Step, after: Plan) -> Step:
         """Do a step, `after` which that is wanted, and return it with the addresses that have turned out."""
         match step:
@@ -101,10 +111,8 @@ class Hands:
                 address = bind.address or self._supervisor.call(lambda loop: loop.sight.bound(socket)[bind.endpoint])
                 self._tell(device, events.UnbindFrom(socket, address), lambda _: self._bound(after, socket))
                 return steps.replace(step, bind=steps.replace(bind, address=address))
-            case steps.Connect(device, socket, connect, _, address):
-                address = address or self._supervisor.call(lambda loop: connect_to(connect, loop.machine.addresses))
+            case steps.Connect(device, socket, _, _, address):
                 self._tell(device, events.ConnectTo(socket, address), lambda _: PlanChanged(after))
-                return steps.replace(step, address=address)
             case steps.Disconnect(device, socket, _, _, address):
                 self._tell(device, events.DisconnectFrom(socket, address), lambda _: PlanChanged(after))
             case steps.SetOption(device, socket, option):

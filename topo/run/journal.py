@@ -20,6 +20,9 @@ from topo.plan import Plan
 from topo.run.events import (
     Bound,
     Busy,
+    Changed,
+    ChangeStep,
+    Changing,
     Exited,
     Failed,
     Gone,
@@ -29,8 +32,10 @@ from topo.run.events import (
     Ready,
     Refused,
     ReloadAsked,
+    ReloadRefused,
     Restarting,
     Resumed,
+    RolledBack,
     Said,
     Started,
     Stopped,
@@ -113,6 +118,11 @@ def what_it_loses(left: Undrained) -> str:
     return ", ".join(known)
 
 
+def _taken_back(event: RolledBack) -> str:
+    left = f"; left as it is: {', '.join(event.left)}" if event.left else ""
+    return f"not changed, all is as it was: {event.what}: {event.why}{left}"
+
+
 DEBUG, INFO, WARNING, ERROR = _always("debug"), _always("info"), _always("warning"), _always("error")
 
 KINDS: dict[type[Any], Kind] = {
@@ -132,6 +142,11 @@ KINDS: dict[type[Any], Kind] = {
     Undrained: Kind("undrained", WARNING, lambda e: f"{e.name} loses {what_it_loses(e)}", ("held", "coming", "at_most")),
     Busy: Kind("busy", WARNING, lambda e: f"still busy: {_some(e.names)}", ("names",)),
     Restarting: Kind("restarting", WARNING, lambda e: _again(e.attempt, e.delay), ("attempt", "delay")),
+    Changing: Kind("changing", INFO, lambda e: f"changing: {e.what}", ("what", "steps")),
+    ChangeStep: Kind("change step", INFO, lambda e: e.what, ("number",)),
+    Changed: Kind("changed", INFO, lambda e: f"changed: {e.what}", ("what",)),
+    RolledBack: Kind("rolled back", ERROR, _taken_back, ("what", "why", "left")),
+    ReloadRefused: Kind("reload refused", ERROR, lambda e: f"{e.by}: {e.why}", ("by", "why")),
     Said: Kind("finding", lambda e: e.diagnostic.severity, lambda e: f"{e.diagnostic.message} [{e.diagnostic.code}]"),
 }
 
@@ -149,12 +164,14 @@ class Journal:
         self._stopping = False
         self.phase: Phase = "binding"
         """The phase that the topology has come to."""
+        self._hosts: dict[str, str] = {}
+        self._where: dict[str, str] = {}
         self.adopt(plan)
 
     def adopt(self, plan: Plan) -> None:
-        """Look places and processes up in this plan from now on."""
-        self._hosts = {d.name: host.name for host in plan.hosts for d in host.devices}
-        self._where = {d.name: d.place.where for d in plan.devices} | {a.name: a.place.where for a in plan.apps}
+        """Look places and processes up in this plan from now on; those that are not in it, where they were before."""
+        self._hosts |= {d.name: host.name for host in plan.hosts for d in host.devices}
+        self._where |= {d.name: d.place.where for d in plan.devices} | {a.name: a.place.where for a in plan.apps}
 
     def subscribe(self, listener: Listener, *, output: bool = False) -> Callable[[], None]:
         """Give the listener every record, with those of `output` or without, until what is returned is called.
@@ -180,6 +197,8 @@ class Journal:
             self._stopping = True
         if isinstance(event, Phased):
             self.phase = event.phase
+        if isinstance(event, Changing):
+            self.adopt(event.wanted)
         if self._listeners:
             self._pass_on(self._record(event))
         if isinstance(event, Exited):
@@ -211,6 +230,8 @@ class Journal:
         more: dict[str, Any] = {"data": {name: msgspec.to_builtins(getattr(event, name)) for name in kind.data}}
         if isinstance(event, Said):
             more = _finding(event)
+        elif isinstance(event, ChangeStep | RolledBack):
+            more["where"] = event.where
         component = getattr(event, "name", "") or getattr(event, "device", "")
         level = "info" if isinstance(event, Exited) and self._stopping else kind.level(event)  # it was asked to end
         return self.record(level, kind.event, kind.message(event), component, **more)

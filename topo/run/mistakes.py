@@ -18,7 +18,7 @@ from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic, Label, finding
 from topo.host import Holder
 from topo.plan import AppPlan, BindPlan, ConnectPlan, DevicePlan, OptionPlan, Place, RestartPlan, SocketPlan
-from topo.run.events import Exited, Failed, Refused, Stopped
+from topo.run.events import Exited, Failed, Refused, RolledBack, Stopped
 from topo.source import Source, Span
 
 __all__ = [
@@ -29,7 +29,9 @@ __all__ = [
     "device_ended",
     "folder_unusable",
     "log_unwritable",
+    "moved",
     "needs_application",
+    "not_changed",
     "process_ended",
     "runs_already",
     "socket_refused",
@@ -316,6 +318,32 @@ def starter_ended(names: Sequence[str]) -> Diagnostic:
         code="ZT911",
         message="the process that starts all others has ended" + (f", and with it {lost}" if lost else ""),
     )
+
+
+# While it changes
+
+
+@finding("ZT920", "a change could not be carried out")
+def not_changed(rolled_back: RolledBack) -> Diagnostic:
+    """A step of a change failed, so everything that had been done was taken back, and what ran before runs on.
+
+    What could not be taken back is said. It is as it was before the change once whatever it is about has been started again.
+    """
+    where = (f"declared at {rolled_back.where}",) if rolled_back.where else ()
+    return Diagnostic(
+        code="ZT920",
+        message=f"could not {rolled_back.what}: {rolled_back.why}",
+        notes=(*where, *(f"could not take back: {left}" for left in rolled_back.left)),
+    )
+
+
+@finding("ZT921", "the world has moved since a change was planned")
+def moved(why: str) -> Diagnostic:
+    """A change is planned from what runs at that moment. Once something has started, ended or changed, the plan is refused.
+
+    Plan again: what is to be done then, and what it means for messages, may be something else.
+    """
+    return Diagnostic(code="ZT921", message=why, notes=("plan again from what runs now",))
 
 
 # Before anything starts

@@ -24,6 +24,14 @@ class Moment:
         for tell in waiting:
             tell()
 
+    def then(self, tell: Callable[[], None]) -> None:
+        """Call this when it comes, in the thread of whoever says so; here, if it has come."""
+        with self._lock:
+            if not self._come.is_set():
+                self._waiting.append(tell)
+                return
+        tell()
+
     def is_set(self) -> bool:
         """Whether it has come."""
         return self._come.is_set()

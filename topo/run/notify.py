@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 PATIENCE = 2.0
 """Seconds that the service manager has to take a message."""
+RELOADED = ("changed", "rolled back", "reload refused")
+"""The events with which a change is over, one way or the other."""
 WORTH_SAYING = ("begun", "stopping", "busy")
 """The events that become the status of the service."""
 
@@ -69,7 +71,8 @@ class Notifier:
         elif record.event == "reload asked":
             now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
             self._waiting.put(f"RELOADING=1\nMONOTONIC_USEC={now}")
-            self._waiting.put("READY=1")  # it goes on as it is
+        elif record.event in RELOADED:
+            self._waiting.put(f"READY=1\nSTATUS={record.message}")
         elif record.event in WORTH_SAYING:
             self._waiting.put(f"STATUS={record.message}")
 

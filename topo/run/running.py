@@ -17,16 +17,18 @@ import threading
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
 
+from topo.change import plan_change
 from topo.devcore import Statistics
 from topo.diagnostic import Diagnostic
 from topo.plan import Plan
-from topo.run import sockets
+from topo.run import mistakes, sockets
+from topo.run.changing import Change, Moved
 from topo.run.control import Control
-from topo.run.events import Phased, Said, StopAsked, Told, Undrained
+from topo.run.events import Phased, RolledBack, Said, StopAsked, Told, Undrained
 from topo.run.folder import Refused, claim
 from topo.run.journal import Journal
 from topo.run.machine import Limits
@@ -35,6 +37,7 @@ from topo.run.snapshot import Snapshot
 from topo.run.sockets import Context, Socket
 from topo.run.supervisor import Outcome, Supervisor
 from topo.source import Source
+from topo.steps import ChangePlan
 from topo.text import harmless
 
 __all__ = ["Awaited", "RunError", "Running", "Starting", "start", "start_awaited"]
@@ -46,6 +49,14 @@ log = logging.getLogger("ztopo")
 LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 MakeError = Callable[[tuple[Diagnostic, ...]], Exception]
+
+
+class Wanted(Protocol):
+    """What can be run: a `topo.Topology`."""
+
+    def wanted(self) -> tuple[Plan, Mapping[str, Source]]:
+        """The plan, and the texts that its places are in."""
+        ...
 
 
 class RunError(Exception):
@@ -133,6 +144,8 @@ class Running:
         self._raised: BaseException | None = None
         self._sockets: list[tuple[int, Socket]] = []
         self._journal = Journal(plan)
+        self._planned: tuple[ChangePlan, Mapping[str, Source]] | None = None
+        """What was planned last, and the texts that its places are in."""
         self._unprinted: set[str] = set()
         """The apps whose output cannot be printed."""
         self._supervisor = Supervisor(
@@ -208,6 +221,43 @@ class Running:
         """
         self._must_run()
         return self._supervisor.restart(devices)
+
+    # Changing
+
+    def plan(self, new: Wanted) -> ChangePlan:
+        """What is to be done so that another topology runs: what comes, goes and changes, and what that means for messages.
+
+        Nothing is done. `new` comes from `topo.load`, `topo.loads`, or is built. Raises TopologyError if it is invalid, and
+        RuntimeError if this one has ended.
+        """
+        wanted, texts = new.wanted()
+        present = self._supervisor.present()
+        change = plan_change(present.plan, present.snapshot, wanted, present.joined)
+        self._planned = (change, texts)
+        return change
+
+    def apply(self, change: ChangePlan | Wanted) -> None:
+        """Do what `plan` has planned, or plan and do it at once. Blocks until it is done.
+
+        What does not change sees nothing of it. If a step fails everything goes back, and what ran still runs; that is raised, as
+        is that the world has moved since the change was planned. What interrupts the waiting, such as Ctrl-C, takes it back too.
+        """
+        self._changed(self._begin(self._as_planned(change)).result)
+
+    def _as_planned(self, change: ChangePlan | Wanted) -> ChangePlan:
+        return change if isinstance(change, ChangePlan) else self.plan(change)
+
+    def _begin(self, change: ChangePlan) -> Change:
+        known, texts = self._planned or (None, {})
+        return self._supervisor.changer.begin(change, texts if known is change else {})
+
+    def _changed(self, result: Callable[[], RolledBack | None]) -> None:
+        try:
+            rolled_back = result()
+        except Moved as why:
+            raise self._error((mistakes.moved(str(why)),)) from None
+        if rolled_back is not None:
+            raise self._error((mistakes.not_changed(rolled_back),))
 
     # Waiting
 
@@ -342,6 +392,19 @@ class Awaited:
             return False
         self._running._raise()
         return True
+
+    async def apply(self, change: ChangePlan | Wanted) -> None:
+        """Do what `Running.plan` has planned, or plan and do it at once. If the task is cancelled, it is taken back first."""
+        import asyncio
+
+        begun = self._running._begin(await asyncio.to_thread(self._running._as_planned, change))
+        try:
+            await begun.over.come()
+        except asyncio.CancelledError:
+            begun.withdraw()
+            await begun.over.come()
+            raise
+        self._running._changed(begun.result)
 
     async def stop(self, timeout: float | None = None) -> bool:
         """Let everything drain and end, wait for it, and say whether it has. It goes on ending if the task is cancelled."""

@@ -28,6 +28,7 @@ from topo.diagnostic import Diagnostic
 from topo.plan import THREAD_HOST, AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run import again, claims
 from topo.run.apps import environment
+from topo.run.changing import Changer
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
 from topo.run.counters import Counters
 from topo.run.events import (
@@ -38,6 +39,7 @@ from topo.run.events import (
     ChangeStep,
     Changing,
     Command,
+    CommandError,
     Done,
     Drain,
     EndAsked,
@@ -54,6 +56,7 @@ from topo.run.events import (
     Ready,
     Refused,
     ReloadAsked,
+    ReloadRefused,
     Restarting,
     Resumed,
     RolledBack,
@@ -111,13 +114,9 @@ MOST_KEPT = 1000
 ENDED = (Life.ENDED, Life.PLANNED, None)
 TOLD = (
     *(Bound, Ready, Failed, Stopped, Started, Refused, Halted, Resumed, Exited, Gone, ReloadAsked),
-    *(Changing, ChangeStep, Changed, RolledBack),
+    *(Changing, ChangeStep, Changed, RolledBack, ReloadRefused),
 )
 """The events that others want to hear of."""
-
-
-class CommandError(OSError):
-    """A device could not carry out a command. All is as it was before. `errno` is the system's or libzmq's."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -176,6 +175,7 @@ class Supervisor:
         self.machine = Machine(plan, limits, local, clock)
         self.sight = Sight(plan, self.machine, file)
         self.ledger = Ledger(plan, self.sight, self.joined)
+        self.changer = Changer(self)
         self._reports = Reports(self.sight, sources)
         self.hosts: dict[str, Worker | LocalHost] = {}
         self._kept = Kept()
@@ -232,7 +232,12 @@ class Supervisor:
     def subscribe(self, listener: Callable[[Told], None]) -> Callable[[], None]:
         """Let a listener be told, in the thread of the loop, which it must not hold up. Returns what ends that."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
 
     def command(self, device: str, what: Command, timeout: float = 10.0, then: Sequel | None = None) -> Done:
         """Let a device that runs carry out a command in its own thread, and wait until it has.
@@ -274,9 +279,10 @@ class Supervisor:
     def restart(self, devices: Iterable[str]) -> tuple[Undrained, ...]:
         """Start devices again, and wait until they are ready: with what was lost, or may be; see `again.py`.
 
-        Raises NotAgain if one does not run, or does not start.
+        Raises NotAgain if one does not run, or does not start. A change that is being carried out comes first.
         """
-        return again.restart(self, devices)
+        with self.changer.turn:
+            return again.restart(self, devices)
 
     def adopt(self, plan: Plan, addresses: Addresses | None = None) -> None:
         """Let this be what is wanted from now on. What is gone from it, or other, has ended or was changed alive.
