@@ -114,8 +114,8 @@ def test_down_waits_until_nothing_is_left_and_says_who_is_busy(world: World) -> 
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert lines[0] == "stopping one"
-    assert lines[1] == "still busy: stubborn"
-    assert lines[2].startswith("`stubborn` (process ")
+    assert lines[1] == "still busy: stubborn (one.ztopo:4)"
+    assert lines[2].startswith("one.ztopo:4: `stubborn` (process ")
     assert lines[2].endswith("did not end within 5 s and is killed [ZT907]")
     assert lines[3] == "one has stopped"
     assert world.processes() == []

@@ -88,9 +88,12 @@ def test_what_is_told_becomes_a_record(journal: Journal) -> None:
 def test_of_very_many_who_are_busy_some_are_named(journal: Journal) -> None:
     records: list[Record] = []
     journal.subscribe(records.append)
-    journal.tell(Busy(("a", "b")))
+    journal.tell(Busy(("relay", "there")))
     journal.tell(Busy(tuple(f"d{n}" for n in range(1000))))
-    assert [r.message for r in records] == ["still busy: a, b", "still busy: d0, d1, d2, d3, d4 and 995 more"]
+    assert [r.message for r in records] == [
+        "still busy: relay (t.ztopo:1), there (t.ztopo:2)",
+        "still busy: d0, d1, d2, d3, d4 and 995 more",
+    ]
     assert len(records[1].data["names"]) == 1000
 
 

@@ -176,7 +176,7 @@ def test_up_says_who_is_still_busy(world: World, tmp_path: Path) -> None:
     up = world.up("t.ztopo")
     up.wait_for_all(r"^sleeper +\| there$", r"^stubborn +\| there$")
     up.interrupt()
-    manager.hear_until("STATUS=still busy: stubborn")
+    manager.hear_until("STATUS=still busy: stubborn (t.ztopo:5)")
     up.interrupt()
     assert up.end() == 130
     manager.close()

@@ -60,7 +60,8 @@ def _watch(stream: Iterator[dict[str, Any]]) -> bool:
     try:
         for answer in stream:
             if answer.get("event") in WORTH_SAYING:
-                say(answer["message"])
+                where = f"{answer['where']}: " if answer.get("where") else ""
+                say(f"{where}{answer['message']}")
     except TimeoutError:
         return False
     return True

@@ -140,7 +140,7 @@ KINDS: dict[type[Any], Kind] = {
     Phased: Kind("phase", INFO, lambda e: e.phase, ("phase",)),
     Stopping: Kind("stopping", INFO, lambda e: f"stopping: {e.why}", ("why",)),
     Undrained: Kind("undrained", WARNING, lambda e: f"{e.name} loses {what_it_loses(e)}", ("held", "coming", "at_most")),
-    Busy: Kind("busy", WARNING, lambda e: f"still busy: {_some(e.names)}", ("names",)),
+    Busy: Kind("busy", WARNING, lambda e: "still busy", ("names",)),
     Restarting: Kind("restarting", WARNING, lambda e: _again(e.attempt, e.delay), ("attempt", "delay")),
     Changing: Kind("changing", INFO, lambda e: f"changing: {e.what}", ("what", "steps")),
     ChangeStep: Kind("change step", INFO, lambda e: e.what, ("number",)),
@@ -234,7 +234,13 @@ class Journal:
             more["where"] = event.where
         component = getattr(event, "name", "") or getattr(event, "device", "")
         level = "info" if isinstance(event, Exited) and self._stopping else kind.level(event)  # it was asked to end
-        return self.record(level, kind.event, kind.message(event), component, **more)
+        message = f"still busy: {_some([*map(self._placed, event.names)])}" if isinstance(event, Busy) else kind.message(event)
+        return self.record(level, kind.event, message, component, **more)
+
+    def _placed(self, name: str) -> str:
+        """A name, and where that is declared."""
+        where = self._where.get(name)
+        return f"{name} ({where})" if where else name
 
     def _pid(self, component: str) -> int | None:
         return self._pids.get(self._hosts.get(component, component)) if component else os.getpid()
