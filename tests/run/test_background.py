@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.processes import PATIENCE
-from tests.run.conftest import Up, World
+from tests.run.conftest import ZTOPO, Up, World
 from tests.run.test_control import Supervisor
 from tests.run.test_up import SLEEPER, STUBBORN, app
 from topo.cli.wait import _comes
@@ -221,19 +221,20 @@ def test_a_snapshot_alone_can_be_had_as_well(world: World) -> None:
     assert up.end() == 0
 
 
-def test_events_end_when_nobody_reads_them(world: World) -> None:
+@pytest.mark.parametrize("verb", [("events",), ("logs", "-f")])
+def test_what_follows_ends_when_nobody_reads_it_even_if_nothing_comes(world: World, verb: tuple[str, ...]) -> None:
     up = start(world, "one", RELAY)
     reader, writer = os.pipe()
     with subprocess.Popen(
-        [*up.process.args[:4], "events"], cwd=world.folder, env=world.environment, stdout=writer, stderr=subprocess.PIPE
+        [*ZTOPO, *verb], cwd=world.folder, env=world.environment, stdout=writer, stderr=subprocess.PIPE
     ) as following:
         os.close(writer)
         assert os.read(reader, 1 << 16)
         os.close(reader)
-        up.interrupt()
         assert following.wait(PATIENCE) == 0
         assert following.stderr is not None
         assert following.stderr.read() == b""
+    up.interrupt()
     assert up.end() == 0
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "color_option",
     "compiled",
     "declared_in",
+    "end_with_reader",
     "file_argument",
     "files_argument",
     "formats",
@@ -93,6 +94,20 @@ def out(text: str) -> bool:
     except OSError as error:
         _silence(sys.stdout)  # or Python would try to write the rest at its end, and fail again
         raise click.ClickException(f"cannot write to standard output: {error.strerror}") from error
+
+
+def end_with_reader() -> None:
+    """For verbs that only show what comes: end the program, with 0, once nobody reads standard output, even if nothing comes."""
+    import select
+    import threading
+
+    def watch() -> None:
+        gone = select.poll()
+        gone.register(sys.stdout.fileno(), 0)  # which tells of errors alone
+        gone.poll()
+        os._exit(Exit.DONE)
+
+    threading.Thread(target=watch, name="ztopo reader", daemon=True).start()
 
 
 def say(text: str) -> None:

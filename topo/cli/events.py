@@ -6,7 +6,7 @@ import json
 
 import click
 
-from topo.cli import Exit, name_argument, out, topology
+from topo.cli import Exit, end_with_reader, name_argument, out, topology
 
 
 @click.command()
@@ -19,7 +19,9 @@ def command(name: str | None, follow: bool) -> Exit:
     component, event, message and the place in the file. If they come faster than somebody reads them, a line `{"missed": 12}`
     stands where so many were left out. What apps write is not among them: see `ztopo logs`.
     """
-    for answer in topology(name).stream("events"):
+    found = topology(name)
+    end_with_reader()
+    for answer in found.stream("events"):
         if not out(json.dumps(answer, separators=(",", ":")) + "\n") or not follow:
             break
     return Exit.DONE

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, declared_in, formats, must_run_here, name_argument, out, style_for, topology
+from topo.cli import (
+    Exit,
+    Refusal,
+    color_option,
+    declared_in,
+    end_with_reader,
+    formats,
+    must_run_here,
+    name_argument,
+    out,
+    style_for,
+    topology,
+)
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -48,6 +60,8 @@ def command(name: str | None, follow: bool, lines: int | None, names: tuple[str,
     render = import_module(f"topo.render.log_{format}").render
     style = style_for(sys.stdout, color)
     tail = Tail(path)
+    if follow:
+        end_with_reader()
 
     def wanted(record: dict[str, Any]) -> bool:
         for_people = format != "text" or record.get("level") != "debug"
