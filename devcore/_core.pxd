@@ -67,7 +67,7 @@ cdef struct Way:                # one of the two directions
 
 cdef struct Wishes:             # what other threads want; the loop looks at the start of each turn
     int terminate
-    int pause
+    int pause[2]                # of what comes from the frontend, from the backend
     int drain
     int command
     int64_t quiet               # nanoseconds without a message after which draining is done, -1: never

@@ -47,10 +47,10 @@ class Proxy:
     def terminate(self) -> None:
         """End `run`, between two messages; if it is not running, as soon as it is called."""
 
-    def pause(self) -> None:
-        """Pass nothing on until `resume`."""
+    def pause(self, side: str | None = None) -> None:
+        """Pass nothing on until `resume`; with a `side`, `frontend` or `backend`, nothing that comes from there."""
 
-    def resume(self) -> None:
+    def resume(self, side: str | None = None) -> None:
         """Go on after `pause`."""
 
     def drain(self, *, quiet: float | None = None, received: tuple[int, int] | None = None) -> None:

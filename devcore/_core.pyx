@@ -535,9 +535,11 @@ cdef int obey(Loop *loop, zmq_msg_t *msg) noexcept nogil:
     if says(msg, b"STATISTICS", 10):
         return reply_statistics(loop)
     if says(msg, b"PAUSE", 5):
-        store_int(&loop.wishes.pause, 1)
+        store_int(&loop.wishes.pause[0], 1)
+        store_int(&loop.wishes.pause[1], 1)
     elif says(msg, b"RESUME", 6):
-        store_int(&loop.wishes.pause, 0)
+        store_int(&loop.wishes.pause[0], 0)
+        store_int(&loop.wishes.pause[1], 0)
     elif says(msg, b"TERMINATE", 9):
         store_int(&loop.wishes.terminate, 1)
     return reply(loop, NULL, 0) if loop.control.type == ZMQ_REP else 0
@@ -605,7 +607,13 @@ cdef void publish(Loop *loop, State state) noexcept nogil:
 
 
 cdef State state_of(Loop *loop) noexcept nogil:
-    if load_int(&loop.wishes.pause):
+    cdef int i, going = 0, paused = 0
+    for i in range(2):
+        if load_int(&loop.wishes.pause[i]):
+            paused += 1
+        elif loop.ways[i].source != NULL:
+            going += 1
+    if paused and not going:
         return PAUSED
     return DRAINING if load_int(&loop.wishes.drain) else RUNNING
 
@@ -641,10 +649,8 @@ cdef Reason heed(Loop *loop) noexcept nogil:
 cdef int pass_on(Loop *loop) noexcept nogil:
     """Give each way a burst. 1: something moved, 0: nothing did, -1: errno."""
     cdef int i, rc, moved = 0
-    if load_int(&loop.wishes.pause):
-        return 0
     for i in range(2):
-        if loop.ways[i].source != NULL:
+        if loop.ways[i].source != NULL and not load_int(&loop.wishes.pause[i]):
             rc = burst(loop, &loop.ways[i])
             if rc < 0:
                 return -1
@@ -1008,12 +1014,19 @@ cdef class Proxy:
         store_int(&self.loop.wishes.terminate, 1)
         self.wake()
 
-    def pause(self):
-        store_int(&self.loop.wishes.pause, 1)
-        self.wake()
+    def pause(self, side=None):
+        self.let_pause(side, 1)
 
-    def resume(self):
-        store_int(&self.loop.wishes.pause, 0)
+    def resume(self, side=None):
+        self.let_pause(side, 0)
+
+    cdef let_pause(self, side, int wish):
+        if side not in (None, "frontend", "backend"):
+            raise ValueError(f"there is no side {side!r}")
+        if side != "backend":
+            store_int(&self.loop.wishes.pause[0], wish)
+        if side != "frontend":
+            store_int(&self.loop.wishes.pause[1], wish)
         self.wake()
 
     def drain(self, *, quiet=None, received=None):

@@ -87,7 +87,8 @@ class Proxy:
         self._memory = _words_in(bytearray(report.STATISTICS_SIZE) if memory is None else memory)
         self._copies: deque[Message] = deque()
         self._subscriptions: weakref.WeakKeyDictionary[Socket, int] = weakref.WeakKeyDictionary()  # of all that were capture
-        self._running = self._terminate = self._pause = False
+        self._running = self._terminate = False
+        self._paused = dict.fromkeys(SIDES, False)
         self._drain: tuple[float | None, tuple[int, int] | None] | None = None
         self._quiet_since = 0.0
         self._commands: deque[Any] = deque()
@@ -105,14 +106,18 @@ class Proxy:
         self._terminate = True
         self._wake()
 
-    def pause(self) -> None:
-        """Pass nothing on until `resume`."""
-        self._pause = True
-        self._wake()
+    def pause(self, side: str | None = None) -> None:
+        """Pass nothing on, or nothing that comes from a side, until `resume`."""
+        self._let_pause(side, True)
 
-    def resume(self) -> None:
+    def resume(self, side: str | None = None) -> None:
         """Go on after `pause`."""
-        self._pause = False
+        self._let_pause(side, False)
+
+    def _let_pause(self, side: str | None, wish: bool) -> None:
+        if side not in (None, *SIDES):
+            raise ValueError(f"there is no side {side!r}")
+        self._paused.update(dict.fromkeys(SIDES if side is None else (side,), wish))
         self._wake()
 
     def drain(self, *, quiet: float | None = None, received: tuple[int, int] | None = None) -> None:
@@ -206,7 +211,8 @@ class Proxy:
             moved = self._pass_on()
             self._words["waiting"] = 0 if moved else self._waiting()
             moved |= self._attend_control()
-            self._publish("paused" if self._pause else "draining" if self._drain else "running")
+            paused = any(self._paused.values()) and not self._going()
+            self._publish("paused" if paused else "draining" if self._drain else "running")
             if not moved:
                 self._sleep(delay if self._lied else None, signals)
             delay = min(2 * delay, LONGEST_DELAY) if self._lied else 1
@@ -229,7 +235,7 @@ class Proxy:
 
     def _pass_on(self) -> bool:
         moved = False
-        for way in [] if self._pause else self._ways:
+        for way in self._going():
             if self._ready(way) and self._takes(way):
                 burst = 0
                 while burst < BURST and self._forward(way):
@@ -239,6 +245,10 @@ class Proxy:
             self._words["last_message"] = time.time_ns()
             self._quiet_since = 0.0
         return moved
+
+    def _going(self) -> list[Way]:
+        """The ways that are not paused."""
+        return [way for way in self._ways if not self._paused[way.source]]
 
     def _ready(self, way: Way) -> bool:
         return bool(way.hand) or bool(self._events(way.source) & zmq.POLLIN)
@@ -256,7 +266,7 @@ class Proxy:
 
     def _sleep(self, delay: int | None, signals: HeldBack | None) -> None:
         wanted = dict.fromkeys(self._sockets, zmq.POLLERR)
-        for way in [] if self._pause else self._ways:
+        for way in self._going():
             if not self._ready(way):
                 wanted[way.source] |= zmq.POLLIN
             elif not self._takes(way):
@@ -424,7 +434,8 @@ class Proxy:
                 if command == b"STATISTICS":
                     control.send_multipart(self._as_libzmq_counts(), zmq.DONTWAIT)
                     return True
-                self._pause = {b"PAUSE": True, b"RESUME": False}.get(command, self._pause)
+                if command in (b"PAUSE", b"RESUME"):
+                    self._paused = dict.fromkeys(SIDES, command == b"PAUSE")
                 self._terminate |= command == b"TERMINATE"
                 if control.type == zmq.REP:
                     control.send(b"", zmq.DONTWAIT)

@@ -61,8 +61,8 @@ T = TypeVar("T")
 class Pause(msgspec.Struct, frozen=True, tag=True):
     """Let these sockets send nothing more: a device reads no more from its other side, `topo.socket` of an app waits.
 
-    It is done when the last message that was being sent has been counted. The other way through a device need not stop; where a
-    device can only be paused as a whole, an `Empty` of that way may fail, and everything goes back: that loses nothing.
+    It is done when the last message that was being sent has been counted. The other way through a device goes on, so what is on its way
+    back still arrives.
     """
 
     senders: tuple[str, ...]

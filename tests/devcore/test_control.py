@@ -40,6 +40,38 @@ def test_pause_and_resume_from_any_thread(bench: Bench) -> None:
     assert sink.recv() == b"x"
 
 
+@pytest.mark.parametrize("side", ["frontend", "backend"])
+def test_one_way_pauses_and_the_other_goes_on(bench: Bench, side: str) -> None:
+    device = bench.device(zmq.DEALER, zmq.DEALER).start()
+    near, far = bench.peer(zmq.DEALER, device.frontend), bench.peer(zmq.DEALER, device.backend)
+    paused, going = (near, far) if side == "frontend" else (far, near)
+    device.proxy.pause(side)
+    paused.send(b"waits")
+    for number in range(10):
+        going.send(b"%d" % number)
+        assert paused.recv() == b"%d" % number
+    counts = device.settle()
+    assert counts.state == "running"
+    assert getattr(counts, side).received.messages == 0
+    assert not going.poll(0)
+    device.proxy.resume(side)
+    assert going.recv() == b"waits"
+
+
+def test_who_has_but_one_way_is_paused_when_that_is(bench: Bench) -> None:
+    device, source, sink = streamer(bench)
+    device.proxy.pause("backend")
+    source.send(b"x")
+    assert sink.recv() == b"x"
+    assert device.settle().state == "running"
+    device.proxy.pause("frontend")
+    device.wait_until(lambda counts: counts.state == "paused")
+    device.proxy.resume()
+    device.wait_until(lambda counts: counts.state == "running")
+    with pytest.raises(ValueError, match="no side 'capture'"):
+        device.proxy.pause("capture")
+
+
 def test_statistics_are_parts_and_bytes_as_libzmq_counts(bench: Bench) -> None:
     device = bench.device(zmq.DEALER, zmq.DEALER).start()
     near, far = bench.peer(zmq.DEALER, device.frontend), bench.peer(zmq.DEALER, device.backend)

@@ -211,15 +211,21 @@ class Device:
         except (OSError, zmq.ZMQError) as error:
             self._post(NotDone(name, number, error.errno or 0, error.strerror or str(error)))
 
+    def _source_of(self, sender: str) -> str | None:
+        """The side from which a socket gets what it sends; None for all of them."""
+        if not sender or self.plan.backend is None:
+            return None
+        return {self.plan.backend.id: "frontend", self.plan.frontend.id: "backend"}[sender]
+
     def _do(self, proxy: Proxy, number: int, command: Command) -> Done:
         """Carry it out, and return what there is to say of it."""
         bound: tuple[str, ...] = ()
         count = 0
         match command:
-            case Pause():
-                proxy.pause()
-            case Resume():
-                proxy.resume()
+            case Pause(sender):
+                proxy.pause(self._source_of(sender))
+            case Resume(sender):
+                proxy.resume(self._source_of(sender))
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
             case BindTo(socket, endpoint, before):

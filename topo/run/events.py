@@ -162,11 +162,15 @@ FromDevice = Bound | Ready | Failed | Stopped | Done | NotDone
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
-    """Pass nothing on, in no direction, until told to go on."""
+    """Pass nothing on to a socket, by id, until told to go on; without one, to none."""
+
+    sender: str = ""
 
 
 class Resume(msgspec.Struct, frozen=True, tag=True):
-    """Go on."""
+    """Go on, likewise."""
+
+    sender: str = ""
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):

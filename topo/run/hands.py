@@ -97,9 +97,9 @@ class Hands:
         """Do a step, `after` which that is wanted, and return it with the addresses that have turned out."""
         match step:
             case steps.Pause(senders):
-                self._tell_all(senders, Pause(), "pause")
+                self._tell_all(senders, Pause, "pause")
             case steps.Resume(senders):
-                self._tell_all(senders, Resume(), "resume")
+                self._tell_all(senders, Resume, "resume")
             case steps.Empty(flow, through):
                 self._wait_until_empty(flow, through)
             case steps.Noticed(sockets):
@@ -175,15 +175,18 @@ class Hands:
 
     # The flow of messages
 
-    def _tell_all(self, senders: Iterable[str], what: Pause | Resume, in_apps: str) -> None:
-        """Let the owners of these sockets pause, or go on: devices, and apps with sockets that count."""
+    def _tell_all(self, senders: Iterable[str], what: type[Pause | Resume], in_apps: str) -> None:
+        """Let these sockets pause, or go on: those of devices, and apps with sockets that count."""
         devices = self._supervisor.call(lambda loop: loop.sight.devices.keys())
-        for owner in dict.fromkeys(owner for _, owner in self._owned(senders)):
+        apps: dict[str, None] = {}
+        for socket, owner in self._owned(senders):
             if owner in devices:
-                self._tell(owner, what)
+                self._tell(owner, what(socket))
             else:
-                self._supervisor.joined.want(owner, in_apps)
-                self._wait_for_app(owner, paused=isinstance(what, Pause))
+                apps[owner] = None
+        for app in apps:
+            self._supervisor.joined.want(app, in_apps)
+            self._wait_for_app(app, paused=what is Pause)
 
     def _wait_for_app(self, app: str, paused: bool) -> None:
         end = time.monotonic() + self._patience.command
