@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from topo.text import clean, cut, width
+from topo.text import clean, cut, plural, width
 from topo.watch import DeviceRates, Rates, SideRates
 
 __all__ = ["COLUMNS", "Column", "Group", "Row", "fitting", "groups", "head", "line", "ordered", "summary"]
@@ -170,14 +170,10 @@ def summary(rates: Rates, ago: str) -> str:
         f"up {ago}",
         f"{short(messages)} messages/s in",
         f"{short(lost)} dropped",
-        _counted(len(rates.devices), "device"),
-        _counted(len(rates.apps), "app"),
+        plural(len(rates.devices), "device"),
+        plural(len(rates.apps), "app"),
     ]
     return ", ".join(parts)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 # How it is laid out

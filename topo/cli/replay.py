@@ -11,6 +11,7 @@ import click
 
 from topo.cli import Exit, Refusal, say, topology
 from topo.signals import until_signal
+from topo.text import plural
 
 if TYPE_CHECKING:
     from topo.recording import Record
@@ -173,8 +174,3 @@ def _side(snapshot: Snapshot, into: str) -> tuple[str, str]:
     if not addresses:
         raise Refusal(f"{into} has bound no address that can be reached from here")
     return kind, addresses[0]
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 message`, `2 messages`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -15,6 +15,7 @@ import click
 
 from topo.cli import Exit, Refusal, color_option, formats, out, say, style_for, topology
 from topo.signals import until_signal
+from topo.text import plural
 
 if TYPE_CHECKING:
     from topo.run.snapshot import Snapshot
@@ -382,8 +383,3 @@ class Recorded:
     def report(self) -> str:
         """How many there are."""
         return f"{plural(self._recorder.records, 'message')} recorded in {self._path}"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 message`, `2 messages`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

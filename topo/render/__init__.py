@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from topo.source import Span
+from topo.text import plural
 from topo.zeromq.options import OPTIONS
 
 __all__ = [
@@ -142,11 +143,6 @@ def _indented(value: Any, line: int, newline: str) -> str:
     if len(newline) + sum(map(len, parts)) + 2 * len(parts) <= line and not any("\n" in part for part in parts):
         return f"{start}{', '.join(parts)}{end}"
     return f"{start}{inner}{f',{inner}'.join(parts)}{newline}{end}"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shown_bytes(data: bytes) -> str:
