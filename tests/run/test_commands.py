@@ -115,7 +115,7 @@ def flows(context: zmq.Context[zmq.Socket[bytes]], into: str, out: str) -> bool:
     with context.socket(zmq.PUSH) as push, context.socket(zmq.PULL) as pull:
         push.connect(into)
         pull.connect(out)
-        for _ in range(TIMEOUT // 10):
+        for _ in range(int(TIMEOUT) // 10):
             push.send(b"message")
             if pull.poll(10):
                 return pull.recv() == b"message"
