@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WORTH_SAYING = ("busy", "finding", "missed", "undrained")
 """The events that are shown, as they happen."""
+DRAINING = 0.8
+"""The part of a given time in which it drains; the rest is for the end itself."""
 
 
 @click.command()
@@ -25,7 +27,8 @@ WORTH_SAYING = ("busy", "finding", "missed", "undrained")
 def command(name: str | None, timeout: float | None) -> Exit:
     """Stop a running topology in order, sources first, and wait until nothing of it is left.
 
-    If that takes more than a moment, it says who is still busy. Without --timeout each device and app has its own time to end.
+    It drains first, and says who loses something; if that takes more than a moment, it says who is still busy. Without --timeout it
+    drains as long as `up` was told, and each device and app has its own time to end.
     Ends with 0 when nothing is left, with 1 if something had to be killed because of --timeout, with 3 if there is no such topology.
     Ctrl-C ends the waiting only.
     """
@@ -45,7 +48,7 @@ def _stop(found: Topology, timeout: float | None) -> bool:
         with closing(found.stream("events", until=until)) as stream:
             next(stream)  # what is told from now on is seen
             say(f"stopping {found.id}")
-            found.ask("stop", by="ztopo down")
+            found.ask("stop", by="ztopo down", drain=None if timeout is None else DRAINING * timeout)
             in_time = _watch(stream)
         if not in_time:
             found.ask("stop", by=f"ztopo down --timeout {timeout:g}", force=True)

@@ -142,6 +142,8 @@ class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     by: str = "ztopo down"
     force: bool = False
+    drain: float | None = None
+    """For how many seconds it may drain, if not for as long as usual."""
 
 
 class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,7 +198,7 @@ def present(call: Call, _: Nothing) -> Answers:
 def stop(call: Call, wish: Stop) -> Answers:
     """Let it end. That this is heard is all that is answered; its end is seen in the events."""
     for _ in range(2 if wish.force else 1):  # to insist twice is what forces it
-        call.supervisor.post(StopAsked(wish.by, insists=wish.force))
+        call.supervisor.post(StopAsked(wish.by, insists=wish.force, timeout=wish.drain))
     yield {"asked": True}
 
 
