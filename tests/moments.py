@@ -23,8 +23,8 @@ from tests.run.conftest import Up, World
 LAST = 900
 """Milliseconds until everything runs, with room to spare."""
 TOPOLOGY = """
-device calls: queue { run process; in ROUTER bind tcp://127.0.0.1:*; out DEALER bind ipc://calls.out }
-device jobs: streamer { in PULL bind ipc://*; out PUSH bind ipc://jobs.out }
+device calls: queue { run process; restart never; in ROUTER bind tcp://127.0.0.1:*; out DEALER bind ipc://calls.out }
+device jobs: streamer { restart never; in PULL bind ipc://*; out PUSH bind ipc://jobs.out }
 app plain { run "sleep 600" }
 app bound: PULL bind ipc://bound { run "python bound.py" }
 """

@@ -28,6 +28,7 @@ import msgspec
 
 from topo.diagnostic import Diagnostic
 from topo.run import mistakes, wire
+from topo.run.limits import LONGEST_PATH
 from topo.run.tally import PREFIX
 from topo.source import Span
 
@@ -40,8 +41,6 @@ LEAVING = 10.0
 """Seconds that may pass from the end of a ztopo that was killed until nothing of it is left."""
 LONGEST_NAME = 32
 """Of a folder, in bytes: the paths of sockets in it must stay short."""
-LONGEST_PATH = 107 if sys.platform == "linux" else 103
-"""Of a socket, in bytes."""
 
 
 class Refused(Exception):

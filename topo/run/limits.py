@@ -1,8 +1,13 @@
-"""How many files a process may have open: what the system allows, not what is usual for a shell."""
+"""What the system allows: how many files a process may have open, and how long the path of a socket may be."""
 
 from __future__ import annotations
 
-__all__ = ["allow_many_files"]
+import sys
+
+__all__ = ["LONGEST_PATH", "allow_many_files"]
+
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""In bytes, of a Unix socket."""
 
 
 def allow_many_files() -> None:

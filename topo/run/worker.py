@@ -23,7 +23,7 @@ from topo.run import wire
 from topo.run.counters import Slots
 from topo.run.events import Begin, Connect, Dismiss, Do, FromDevice, Stop, ToWorker
 from topo.run.host import Host
-from topo.run.limits import allow_many_files
+from topo.run.limits import LONGEST_PATH, allow_many_files
 
 __all__ = ["main"]
 
@@ -34,8 +34,6 @@ SWITCH_INTERVAL = 0.5
 would ask two hundred times a second, and nothing else would be done; here none of them holds the interpreter for long."""
 MADE_FOR_IPC = "/tmpXXXXXX/socket"
 """What libzmq makes there."""
-LONGEST_PATH = 107 if sys.platform == "linux" else 103
-"""In bytes, of a socket."""
 ROOM = 4096
 """How many sockets the context has room for, beside twice those that it begins with."""
 
