@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topo.run.draining import Draining
-from topo.run.events import Pause, Resume, Undrained
+from topo.run.events import ChangeBegun, ChangeOver, Pause, Resume, Undrained
 from topo.run.machine import Life
 from topo.run.peers import count_peers
 
@@ -52,8 +52,13 @@ def restart(supervisor: Supervisor, names: Iterable[str], patience: Patience | N
     """
     patience = patience or Patience()
     names = tuple(dict.fromkeys(names))
-    senders, through = supervisor.call(lambda loop: loop.ledger.links.stilled(names))
+    with _changing(supervisor):
+        return _restart(supervisor, names, patience)
+
+
+def _restart(supervisor: Supervisor, names: tuple[str, ...], patience: Patience) -> tuple[Undrained, ...]:
     _see_that_they_run(supervisor, names)
+    senders, through = supervisor.call(lambda loop: loop.ledger.links.stilled(names))
     with paused(supervisor, senders, patience.drain):
         lost = _drain(supervisor, names, through, patience.drain)
         before = _peers(supervisor, names)
@@ -64,6 +69,16 @@ def restart(supervisor: Supervisor, names: Iterable[str], patience: Patience | N
         _wait(lambda: _are_back(before, _peers(supervisor, names)), REUNION)
         time.sleep(HANDSHAKE)
     return lost
+
+
+@contextmanager
+def _changing(supervisor: Supervisor) -> Iterator[None]:
+    """Within the block that nothing runs does not mean the end."""
+    supervisor.post(ChangeBegun())
+    try:
+        yield
+    finally:
+        supervisor.post(ChangeOver())
 
 
 @contextmanager

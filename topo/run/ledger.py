@@ -61,9 +61,8 @@ class Ledger:
     def begins(self, device: str) -> None:
         """A device is about to begin, and to count from zero."""
         look = _Look(self)
-        if not look.has_counted(device):
-            return  # it begins for the first time
-        self._spoil_around([device], look)
+        if look.has_counted(device):  # else it begins for the first time: there is nothing to look at, and there may be thousands
+            self._spoil_around([device], look)
         self._past |= {socket.id: look._raw(socket.id) for socket in self._sight.devices[device].sockets}
 
     def look(self, names: Iterable[str]) -> dict[str, Standing]:
