@@ -449,3 +449,75 @@ def test_a_task_applies_and_may_be_cancelled(tmp_path: Path, monkeypatch: pytest
             assert len([text for text in (there, led_away) if running.plan(declared(text)).changes == ()]) == 1
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_device_that_is_killed_in_the_middle_leaves_the_one_or_the_other(
+    worlds: list[World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = PIPELINE.format(folder=".", where="; run process")
+    world = World(there, in_process=False)
+    worlds.append(world)
+    before, pid = world.supervisor.plan, world.device("a").pid
+    assert pid is not None
+
+    def kill(told: Told) -> None:
+        if isinstance(told, ChangeStep) and told.number == number:
+            os.kill(pid, signal.SIGKILL)
+
+    world.supervisor.subscribe(kill)
+    plan = world.plan(there.replace("connect b.in", "connect c.in"))
+    assert len(plan.steps) == 5
+    rolled_back = world.changer.begin(plan).result()
+    assert world.supervisor.wait_until(
+        lambda machine: machine.restarts["a"].total == 1 and machine.life("a") == Life.READY, PATIENCE
+    )
+    assert world.supervisor.plan == (plan.wanted if rolled_back is None else before)
+    assert rolled_back is None or rolled_back.left == ()
+    sender, sink = world.socket(zmq.PUSH, to=f"ipc://{tmp_path}/a"), world.socket(zmq.PULL, to=f"ipc://{tmp_path}/z")
+    for text in (b"one", b"two"):
+        sender.send(text)
+        assert sink.recv() == text
+    numbers = {name: world.running.statistics()[name].frontend.received.messages for name in ("b", "c")}
+    assert numbers == ({"b": 0, "c": 2} if rolled_back is None else {"b": 2, "c": 0})
+
+
+QUEUE = """
+device q: queue {{ in ROUTER bind ipc://{folder}/q; out DEALER connect v.in{where} }}
+device v: queue {{ in ROUTER bind tcp://127.0.0.1:*; out DEALER connect s.in{where} }}
+device w: queue {{ in ROUTER bind tcp://127.0.0.1:*; out DEALER connect s.in{where} }}
+device s: queue {{ in ROUTER bind tcp://127.0.0.1:*; out DEALER bind ipc://{folder}/s{where} }}
+"""
+
+
+def test_questions_are_led_another_way(worlds: list[World], tmp_path: Path, where: str) -> None:
+    there = QUEUE.format(folder=tmp_path, where=where)
+    world = World(there, in_process=not where)
+    worlds.append(world)
+    asking, answering = world.socket(zmq.DEALER, to=f"ipc://{tmp_path}/q"), world.socket(zmq.ROUTER, to=f"ipc://{tmp_path}/s")
+    before = world.lives()
+    for turn in range(6):
+        world.change(there.replace("connect v.in", "connect w.in") if turn % 2 else there)
+        for number in range(10):
+            asking.send(str(number).encode())
+            answering.send_multipart(answering.recv_multipart())
+            assert asking.recv() == str(number).encode()
+    assert world.lives() == before
+
+
+def test_an_app_that_is_changed_is_started_anew(worlds: list[World], tmp_path: Path) -> None:
+    there = f"device a: streamer {{ in PULL bind ipc://{tmp_path}/a; out PUSH bind tcp://127.0.0.1:* }}\n"
+    app = "app waits: PULL connect a.out {{ run \"sh -c 'echo {0} >> {folder}/said; exec sleep 1000'\" }}\n"
+    world = World(there + app.format("one", folder=tmp_path), in_process=True)
+    worlds.append(world)
+    device = world.lives()
+    (first,) = world.running.status().apps
+    plan = world.change(there + app.format("two", folder=tmp_path))
+    assert [(c.name, c.action) for c in plan.changes] == [("waits", "changed")]
+    (second,) = world.running.status().apps
+    assert second.pid != first.pid
+    assert second.life == "ready"
+    assert world.lives() == device
+    world.change(there)
+    assert world.running.status().apps == ()

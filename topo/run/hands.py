@@ -121,7 +121,7 @@ class Hands:
                 known = self._supervisor.call(lambda loop: _resolved(monitor, loop.machine.addresses))
                 self._bind(device, events.Attach(known), after, monitor.id, monitor.binds)
             case steps.Detach(device, monitor):
-                self._tell(device, events.Detach(), lambda _: PlanChanged(after))
+                self._tell(device, events.Detach(monitor.id), lambda _: PlanChanged(after))
                 return steps.replace(step, socket=self._with_addresses(monitor))
             case steps.Start(lodgers, apps):
                 self._start(tuple(d.device.name for d in lodgers), tuple(a.name for a in apps), after, _addresses_of(step))
