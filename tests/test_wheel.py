@@ -24,6 +24,9 @@ USER = """
 import topo
 from topo.devcore import Proxy, ProxyError, Statistics, core_name
 
+import topo.steps
+from topo.run.snapshot import Snapshot
+
 topology: topo.Topology = topo.load("x.ztopo")
 for finding in topology.check():
     message: str = finding.message
@@ -32,6 +35,24 @@ for finding in topology.check():
 def look(proxy: Proxy) -> int:
     statistics: Statistics = proxy.statistics()
     return statistics.frontend.received.messages
+
+
+def change(new: topo.Topology) -> int:
+    with topology.up() as running:
+        plan: topo.steps.ChangePlan = running.plan(new)
+        running.apply(plan)
+        snapshot: Snapshot = running.status()
+        counts: dict[str, Statistics] = running.statistics()
+        stopped: bool = running.stop(timeout=1)
+        return len(snapshot.devices) + len(counts) + len(plan.steps) + stopped
+
+
+async def change_in_a_task(new: topo.Topology) -> bool:
+    async with topology.up_async() as running:
+        await running.aio.apply(running.plan(new))
+        await running.aio.apply(new)
+        ended: bool = await running.aio.wait(timeout=1)
+        return ended or await running.aio.stop()
 
 
 name: str = core_name()

@@ -506,6 +506,42 @@ def test_questions_are_led_another_way(worlds: list[World], tmp_path: Path, wher
     assert world.lives() == before
 
 
+def test_questions_under_way_are_led_another_way_and_no_answer_comes_twice(
+    worlds: list[World], tmp_path: Path, where: str
+) -> None:
+    there = QUEUE.format(folder=tmp_path, where=where)
+    world = World(there, in_process=not where)
+    worlds.append(world)
+    asking, answering = world.socket(zmq.DEALER, to=f"ipc://{tmp_path}/q"), world.socket(zmq.ROUTER, to=f"ipc://{tmp_path}/s")
+    over = threading.Event()
+    answers: list[int] = []
+
+    def answer() -> None:
+        while not over.is_set():
+            if answering.poll(10):
+                answering.send_multipart(answering.recv_multipart())
+
+    def ask() -> None:
+        asked = 0
+        while not over.is_set():
+            for number in range(asked, asked + 20):
+                asking.send(str(number).encode())
+            asked += 20
+            while asking.poll(1):
+                answers.append(int(asking.recv()))
+
+    threads = [threading.Thread(target=answer), threading.Thread(target=ask)]
+    for thread in threads:
+        thread.start()
+    for turn in range(10):
+        plan = world.change(there.replace("connect v.in", "connect w.in") if turn % 2 == 0 else there)
+        assert [c.effect for c in plan.changes] == ["may drop"]  # answers to those whom a ROUTER knew by their connections
+    over.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(set(answers)) == len(answers)
+
+
 def test_an_app_that_is_changed_is_started_anew(worlds: list[World], tmp_path: Path) -> None:
     there = f"device a: streamer {{ in PULL bind ipc://{tmp_path}/a; out PUSH bind tcp://127.0.0.1:* }}\n"
     app = "app waits: PULL connect a.out {{ run \"sh -c 'echo {0} >> {folder}/said; exec sleep 1000'\" }}\n"

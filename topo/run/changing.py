@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from topo.links import Flow, Links
 from topo.plan import Plan
 from topo.run.events import ChangeBegun, Changed, ChangeOver, ChangeStep, Changing, RolledBack
-from topo.run.hands import Hands, Patience, Undoable, Unsure
+from topo.run.hands import Hands, Patience, Stuck, Undoable, Unsure
 from topo.run.moment import Moment
 from topo.source import Source
 from topo.steps import (
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Changer", "Moved", "summary"]
 
 HAS_MOVED = "the world has moved: something has started, ended or changed since this was planned"
+
+
+TRIES = 20
+"""So often a change is begun that finds messages on the way back each time."""
+PARTING = (Disconnect, End)
+"""The steps after which connections end that others have to notice."""
 
 
 class Moved(Exception):
@@ -131,32 +137,42 @@ class Work:
         self._before = before
         self._plan = before.plan
         self._done: list[Step] = []
+        self._now: Step | None = None
+        """The step that is being done."""
         self._unsure: Unsure | None = None
         """Why it is not known whether the last of these is done."""
 
     def do(self, change: ChangePlan, withdrawn: threading.Event) -> RolledBack | None:
-        """All of it, or nothing."""
-        watched = tuple(socket for step in change.steps if isinstance(step, Noticed) for socket in step.sockets)
-        try:
-            for number, planned in enumerate(change.steps, 1):
-                step = self._hands.resolved(planned)
-                self._supervisor.post(ChangeStep(number, said(step), where(step)))
-                if withdrawn.is_set():
-                    raise Undoable("it is no longer wanted")
-                if (
-                    watched
-                    and isinstance(step, Disconnect | End)
-                    and not any(isinstance(d, Disconnect | End) for d in self._done)
-                ):
-                    self._hands.watch(watched)
-                self._do(step)
-        except Undoable as error:
-            return self._take_back(step, error, change.wanted)
-        finally:
-            self._hands.unwatch(watched)
+        """All of it, or nothing. Where two ways could not be empty at the same moment, another moment may do."""
+        for left_to_try in reversed(range(TRIES)):
+            try:
+                self._do_all(change, withdrawn)
+            except Undoable as error:
+                rolled_back = self._take_back(error, change.wanted)
+                if isinstance(error, Stuck) and left_to_try and not rolled_back.left:
+                    continue
+                self._supervisor.call(lambda loop: loop.know(self._before.sources))
+                self._tell(rolled_back)
+                return rolled_back
+            break
         self._supervisor.adopt(change.wanted)
         self._tell(Changed(summary(change)))
         return None
+
+    def _do_all(self, change: ChangePlan, withdrawn: threading.Event) -> None:
+        watched = tuple(socket for step in change.steps if isinstance(step, Noticed) for socket in step.sockets)
+        self._plan, self._done, self._unsure = self._before.plan, [], None
+        try:
+            for number, planned in enumerate(change.steps, 1):
+                step = self._now = self._hands.resolved(planned)
+                self._supervisor.post(ChangeStep(number, said(step), where(step)))
+                if withdrawn.is_set():
+                    raise Undoable("it is no longer wanted")
+                if watched and isinstance(step, PARTING) and not any(isinstance(d, PARTING) for d in self._done):
+                    self._hands.watch(watched)
+                self._do(step)
+        finally:
+            self._hands.unwatch(watched)
 
     def _do(self, step: Step) -> None:
         plan = after(self._plan, step)
@@ -170,9 +186,16 @@ class Work:
         self._done.append(step)
         self._plan = plan
 
-    def _take_back(self, failed: Step, error: Undoable, wanted: Plan) -> RolledBack:
+    def _take_back(self, error: Undoable, wanted: Plan) -> RolledBack:
         """Take back what is done, as far as that can be done."""
-        self._hands.insist()
+        with self._hands.insisting():
+            left = self._all_taken_back(wanted)
+        self._supervisor.adopt(self._before.plan)
+        failed = self._now
+        return RolledBack(said(failed) if failed else "begin", str(error), where(failed) if failed else "", tuple(left))
+
+    def _all_taken_back(self, wanted: Plan) -> list[str]:
+        """What is left."""
         left: list[str] = []
         done, last = self._done[::-1], self._done[-1:]
         noticing = tuple(_noticing(done))
@@ -194,11 +217,7 @@ class Work:
                     with self._leaving(left):
                         self._hands.do(Empty(flow), self._plan)
         self._hands.unwatch(noticing)
-        self._supervisor.call(lambda loop: loop.know(self._before.sources))
-        self._supervisor.adopt(self._before.plan)
-        rolled_back = RolledBack(said(failed), str(error), where(failed), tuple(left))
-        self._tell(rolled_back)
-        return rolled_back
+        return left
 
     @contextmanager
     def _leaving(self, left: list[str], step: Step | None = None) -> Iterator[None]:

@@ -21,6 +21,7 @@ import msgspec
 import zmq
 
 from topo.devcore import Proxy, ProxyError
+from topo.devcore.closing import Closing
 from topo.devcore.listener import Listener
 from topo.plan import DevicePlan, Origin, SocketPlan
 from topo.run.events import (
@@ -242,7 +243,9 @@ class Device:
                 self._watches.pop(socket, Ended()).close()
                 if on:
                     self._watches[socket] = Ended(self._sockets[socket])
-            case CountEnded(socket):
+            case CountEnded(socket, sure):
+                if sure:
+                    _wait_for_io_threads(self._context)
                 count = self._watches[socket].count()
             case Attach(plan):
                 bound = self._attach(proxy, plan)
@@ -282,6 +285,19 @@ class Device:
             self._post(NotDone(self.plan.name, left[0], errno.ESRCH, "it has ended"))
 
 
+def _wait_for_io_threads(context: Context) -> None:
+    """Wait until each of libzmq's own threads has finished what it is about: it has ended a listener, asked for after that."""
+    for number in range(context.get(zmq.IO_THREADS)):
+        with context.socket(zmq.PUSH) as passing:
+            passing.setsockopt(zmq.AFFINITY, 1 << number)
+            passing.bind("tcp://127.0.0.1:*")
+            endpoint = passing.getsockopt(zmq.LAST_ENDPOINT)
+            assert isinstance(endpoint, bytes)
+            closing = Closing(context, passing, [endpoint])
+            passing.unbind(endpoint)
+            closing.wait()
+
+
 class Ended:
     """Counts the connections to a socket that have ended."""
 
@@ -291,7 +307,7 @@ class Ended:
         self._count = 0
 
     def count(self) -> int:
-        """How many have. The socket has noticed all of these."""
+        """How many have."""
         assert self._socket is not None
         assert self._told is not None
         with suppress(zmq.Again):

@@ -228,9 +228,13 @@ class WatchPeers(msgspec.Struct, frozen=True, tag=True):
 
 
 class CountEnded(msgspec.Struct, frozen=True, tag=True):
-    """Say how many connections to a socket have ended since it was watched, after the socket has noticed it."""
+    """Say how many connections to a socket have ended since it was watched.
+
+    libzmq tells that a moment before the socket knows it; if it is to be `sure`, that moment has passed.
+    """
 
     socket: str
+    sure: bool = False
 
 
 TAP = ".tap"

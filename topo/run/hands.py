@@ -32,7 +32,7 @@ from topo.steps import Step
 if TYPE_CHECKING:
     from topo.run.supervisor import Supervisor
 
-__all__ = ["Hands", "Patience", "Undoable", "Unsure"]
+__all__ = ["Hands", "Patience", "Stuck", "Undoable", "Unsure"]
 
 STEP = 0.005
 """Seconds between two looks at counters, and between two tries to bind."""
@@ -54,6 +54,10 @@ class Unsure(Undoable):
         super().__init__(why)
         self.device = device
         self.life = life
+
+
+class Stuck(Undoable):
+    """What is to be empty stays as it is, since those who receive are paused as well: at another moment nothing may be there."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -82,9 +86,14 @@ class Hands:
         self._patience = patience
         self._stop = stop
 
-    def insist(self) -> None:
-        """From now on wait for everything as long as it may take: it is being taken back."""
-        self._stop = threading.Event()
+    @contextmanager
+    def insisting(self) -> Iterator[None]:
+        """Within the block wait for everything as long as it may take: something is being taken back."""
+        stop, self._stop = self._stop, threading.Event()
+        try:
+            yield
+        finally:
+            self._stop = stop
 
     def resolved(self, step: Step) -> Step:
         """A step with the address that it is about, if that was bound only by one before it."""
@@ -97,7 +106,7 @@ class Hands:
         """Do a step, `after` which that is wanted, and return it with the addresses that have turned out."""
         match step:
             case steps.Pause(senders):
-                self._tell_all(senders, Pause, "pause")
+                self._pause(senders)
             case steps.Resume(senders):
                 self._tell_all(senders, Resume, "resume")
             case steps.Empty(flow, through):
@@ -127,8 +136,7 @@ class Hands:
                 self._start(tuple(d.device.name for d in lodgers), tuple(a.name for a in apps), after, _addresses_of(step))
             case steps.End(lodgers, apps):
                 step = steps.replace(step, devices=tuple(self._lodger_with_addresses(d) for d in lodgers))
-                self._end(tuple(d.device.name for d in lodgers), tuple(a.name for a in apps))
-                self._supervisor.adopt(after)
+                self._end_for_good(tuple(d.device.name for d in lodgers), tuple(a.name for a in apps), after)
         return step
 
     # Starting and ending
@@ -147,6 +155,15 @@ class Hands:
         supervisor.post(StartAsked(names))
         settled = supervisor.wait_until(lambda machine: _begun(machine, names) is not None, self._patience.start)
         return settled and bool(supervisor.call(lambda loop: _begun(loop.machine, names)))
+
+    def _end_for_good(self, devices: tuple[str, ...], apps: tuple[str, ...], after: Plan) -> None:
+        """Let these end, all or none."""
+        try:
+            self._end(devices, apps)
+        except Undoable:
+            self._supervisor.start((*devices, *apps), self._patience.start)
+            raise
+        self._supervisor.adopt(after)
 
     def _end(self, devices: tuple[str, ...], apps: tuple[str, ...]) -> None:
         """Let these end: apps when they are told, devices when they have passed on what they have, if that comes about in time."""
@@ -175,6 +192,16 @@ class Hands:
 
     # The flow of messages
 
+    def _pause(self, senders: tuple[str, ...]) -> None:
+        """Let all of these pause, or none."""
+        try:
+            self._tell_all(senders, Pause, "pause")
+        except Undoable:
+            for sender in senders:
+                with suppress(Undoable):
+                    self._tell_all((sender,), Resume, "resume")
+            raise
+
     def _tell_all(self, senders: Iterable[str], what: type[Pause | Resume], in_apps: str) -> None:
         """Let these sockets pause, or go on: those of devices, and apps with sockets that count."""
         devices = self._supervisor.call(lambda loop: loop.sight.devices.keys())
@@ -199,8 +226,11 @@ class Hands:
         watch = Watch(flow, tuple(through))
         end = time.monotonic() + self._patience.empty
         while not self._supervisor.call(watch.is_empty):
+            left = f"{watch.left} under way from {', '.join(flow.senders)} to {', '.join(flow.receivers)}"
+            if watch.is_stuck:
+                raise Stuck(f"{left}, and who receives is paused as well")
             if time.monotonic() > end or self._stop.wait(STEP):
-                raise Undoable(f"{watch.left} under way from {', '.join(flow.senders)} to {', '.join(flow.receivers)}")
+                raise Undoable(left)
         self._supervisor.call(lambda loop: loop.ledger.settle(flow))
 
     def watch(self, sockets: Iterable[str]) -> None:
@@ -222,11 +252,11 @@ class Hands:
             while self._ended(device, socket) < wanted:
                 if time.monotonic() > end or self._stop.wait(STEP):
                     raise Undoable(f"{socket} has not noticed that its peers have gone")
-            self._ended(device, socket)  # what it noticed a moment ago has its effect now
+            self._ended(device, socket, sure=True)
 
-    def _ended(self, device: str, socket: str) -> float:
+    def _ended(self, device: str, socket: str, sure: bool = False) -> float:
         try:
-            return self._ask(device, events.CountEnded(socket)).count
+            return self._ask(device, events.CountEnded(socket, sure)).count
         except CommandError:  # it lives another life by now, in which nobody it knew has gone
             return math.inf
 
@@ -307,6 +337,8 @@ class Watch:
         self._since = 0.0
         self.left = "something is"
         """How much there is yet, in words."""
+        self.is_stuck = False
+        """Whether it stays so: who receives is paused as well, as a sender the other way."""
 
     def is_empty(self, supervisor: Supervisor) -> bool:
         """Whether nothing is under way."""
@@ -314,6 +346,8 @@ class Watch:
         held = sum(standing.held for standing in ledger.look(self._through).values())
         count = ledger.under_way(self._flow)
         self.left = f"{(count or 0) + held:,} messages are" if count is not None else "an unknown number of messages is"
+        receivers = ledger.look(ledger.links.owners[id] for id in self._flow.receivers)
+        self.is_stuck = bool(count) and bool(receivers) and all(standing.paused for standing in receivers.values())
         return not held and (count == 0 or (count is None and self._is_quiet(supervisor)))
 
     def _is_quiet(self, supervisor: Supervisor) -> bool:

@@ -118,9 +118,9 @@ class Ledger:
         """Whose device is gone has counted nothing, should it come back. Nobody knows what it had still to receive."""
         for member in [(way, id) for way, id in self._counted_in if id not in self.links.owners]:
             self._spoiled.add(self._counted_in.pop(member))
-        for id in self._past.keys() - self.links.devices:
-            del self._past[id]
-            self._base.pop(id, None)
+        for counts in (self._past, self._base):
+            for id in counts.keys() - self.links.devices - set(self._joined.sockets):
+                del counts[id]
 
     def _count_in(self, flows: Iterable[Flow]) -> None:
         """From now on these are the flows. One to which a socket brings counts that come out even only elsewhere is spoiled."""
