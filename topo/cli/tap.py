@@ -28,6 +28,8 @@ UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 SIDES = ("in", "out", "monitor")
 MOST_NAMED = 5
+MOST_BYTES = 64
+"""So many bytes of a part are shown, unless another number is asked for."""
 STEP = 0.5
 """Seconds after which something is looked at again, though no message comes."""
 
@@ -71,6 +73,13 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
 @click.argument("sockets", nargs=-1, metavar="[SOCKET]...")
 @click.option("-t", "--topology", "name", metavar="NAME", help="The topology; it may be left out where only one runs.")
 @click.option("--as", "how", type=click.Choice(HOWS), default="auto", show_default=True, help="How parts are read.")
+@click.option(
+    "--bytes",
+    "most",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"Show at most N bytes of each part, not {MOST_BYTES}; jsonl has all.",
+)
 @click.option("--prefix", metavar="TEXT", help="Only copies that the monitor puts this prefix before, as `in`.")
 @click.option("--topic", metavar="TEXT", help="Only messages whose first part begins with this.")
 @click.option(
@@ -89,6 +98,7 @@ def command(
     sockets: tuple[str, ...],
     name: str | None,
     how: str,
+    most: int | None,
     prefix: str | None,
     topic: str | None,
     sizes: tuple[int, float] | None,
@@ -118,7 +128,7 @@ def command(
     wanted = _wanted(snapshot, sockets)
     with ExitStack() as stack:
         tapping = stack.enter_context(Tapping(running, list(wanted)))
-        sink: Sink = Shown(format, how, rate, color)
+        sink: Sink = Shown(format, how, most, rate, color)
         if record is not None:
             sink = stack.enter_context(Recorded(record, snapshot, wanted))
         try:
@@ -271,11 +281,13 @@ class Sink(Protocol):
 class Shown:
     """Standard output."""
 
-    def __init__(self, format: str, how: str, rate: int | None, color: str) -> None:
+    def __init__(self, format: str, how: str, most: int | None, rate: int | None, color: str) -> None:
+        """On a terminal a line takes one line, unless it is said how many bytes of each part are to be seen, at `most`."""
         self._render = import_module(f"topo.render.tap_{format}").render
         self._how = how
         self._style = style_for(sys.stdout, color)
-        self._whole = not sys.stdout.isatty()
+        self._most = most or MOST_BYTES
+        self._fits = most is None and sys.stdout.isatty()
         self._rate = rate
         self._second = 0.0
         """When the second began in which so many may be shown."""
@@ -292,7 +304,8 @@ class Shown:
     def _line(self, seen: Seen) -> str:
         self._count += 1
         when = self._epoch + seen.at / 1e9
-        line: str = self._render(when, seen.device, seen.side, seen.parts, self._how, self._style, self._whole)
+        cells = self._style.width if self._fits else None
+        line: str = self._render(when, seen.device, seen.side, seen.parts, self._how, self._style, self._most, cells)
         return line + "\n"
 
     def _may_be_shown(self) -> bool:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from topo.payload import read_part
 from topo.render import Style
@@ -18,8 +19,10 @@ from topo.render import Style
 __all__ = ["render"]
 
 
-def render(when: float, device: str, side: str, parts: list[bytes], how: str, style: Style, whole: bool) -> str:
-    """One line, without its end."""
+def render(
+    when: float, device: str, side: str, parts: Sequence[bytes], how: str, style: Style, most: int, cells: int | None
+) -> str:
+    """One line, without its end. It is complete, however much people would want to see of it."""
     read = (read_part(part, how) for part in parts)
     document = {
         "time": round(when, 6),
