@@ -208,7 +208,7 @@ def test_events_begin_with_what_runs_and_end_with_the_topology(world: World) -> 
     assert stopped["where"] == "one.ztopo:4"
     assert stopped["data"]["statistics"]["frontend"]["received"]["messages"] == 0
     (exited,) = (r for r in records if r["event"] == "exited" and r["component"] == "sleeper")
-    assert (exited["level"], exited["message"]) == ("info", "was killed by SIGTERM")
+    assert (exited["level"], exited["message"]) == ("info", "stopped")
 
 
 def test_a_snapshot_alone_can_be_had_as_well(world: World) -> None:

@@ -14,12 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.processes import PATIENCE
 from tests.run.conftest import World
 from tests.run.test_up import SLEEPER, app
 from topo.diagnostic import Diagnostic
+from topo.render import Style
+from topo.render.log_text import render
 from topo.run import log as log_module
 from topo.run.events import Bound, Busy, Exited, Gone, Phased, Ready, Restarting, Said, Started, Stopping
 from topo.run.journal import Journal, Record
@@ -113,6 +116,24 @@ def test_an_end_that_was_asked_for_is_no_warning(journal: Journal) -> None:
         ("started", "info", 43),
         ("exited", "info", 43),
     ]
+
+
+def test_one_that_was_asked_to_end_has_stopped(journal: Journal) -> None:
+    records: list[Record] = []
+    journal.subscribe(records.append)
+    journal.tell(Exited("there", -15, asked=True))
+    journal.tell(Exited("there", -15))
+    assert [(r.message, r.level) for r in records] == [("stopped", "info"), ("was killed by SIGTERM", "warning")]
+
+
+def test_the_notes_of_a_finding_stand_below_it(journal: Journal) -> None:
+    records: list[Record] = []
+    journal.subscribe(records.append)
+    journal.tell(Said(Diagnostic(code="ZT999", message="something", notes=("why", "two\nlines"))))
+    document = msgspec.to_builtins(records[0])
+    _, finding, *notes = render(document, Style(color=False, width=80, unicode=True), None).splitlines()
+    column = finding.index("something")
+    assert notes == [" " * column + line for line in ("note: why", "note: two", "      lines")]
 
 
 # Writing
@@ -318,6 +339,8 @@ def test_logs_shows_the_last_run_even_when_it_is_over(world: World) -> None:
     assert [line for line in said if "is starting" in line] == said[:1]
     assert any(re.fullmatch(r"there +started as process \d+  t\.ztopo:4", line) for line in said)
     assert "other            | there" in said
+    assert any(re.fullmatch(r"there +stopped  t\.ztopo:4", line) for line in said)
+    assert "SIGTERM" not in done.stdout
     assert "t                  stopping: SIGINT" in said
     assert said[-1] == "t                  ended"
     assert world.run("logs", "t.ztopo", "-n", "1").stdout.endswith("  t                  ended\n")

@@ -232,6 +232,16 @@ def test_an_app_that_fails_on_our_signal_has_failed() -> None:
     assert [r.event for r in history.reports()] == [Exited("source", 1)]
 
 
+def test_only_who_is_to_end_has_ended_as_asked() -> None:
+    history = History()
+    history.running()
+    assert not history.machine.as_asked(Exited("source", -signal.SIGTERM))
+    history.hear(StopAsked("SIGINT"))
+    assert history.machine.as_asked(Exited("source", -signal.SIGTERM))
+    assert not history.machine.as_asked(Exited("source", -signal.SIGKILL))
+    assert not history.machine.as_asked(Exited("sink", -signal.SIGTERM))
+
+
 def test_who_does_not_end_in_time_is_killed_and_that_is_a_warning() -> None:
     history = History()
     history.running()

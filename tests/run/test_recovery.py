@@ -101,6 +101,9 @@ def test_one_restart_too_many_ends_the_topology_and_says_why(world: World, ends_
     up.wait_for(r"= note: `jobs` was started again 2 times within 3600 s, as often as it may be$")
     ends_well(up, 1)
     assert len(re.findall(r"^warning\[ZT904\]", up.text, re.MULTILINE)) == 2
+    logged = world.run("logs", "t").stdout
+    assert re.search(r"^ +note: `jobs` had received [1-9]\d* messages, sent [1-9]\d* and held 0$", logged, re.MULTILINE)
+    assert re.search(r"^ +note: `jobs` was started again 2 times within 3600 s", logged, re.MULTILINE)
 
 
 def test_what_is_never_started_again_takes_the_rest_along(world: World, ends_well: Ends) -> None:

@@ -3,12 +3,15 @@
     2026-11-24
     10:52:28.123  broker        ready  request_broker.ztopo:8
     10:52:28.377  client      | asked, and got an answer
+    10:52:29.002  request_broker  the process of `broker` was killed by SIGKILL [ZT904]
+                                  note: `broker` had received 12 messages, sent 12 and held 0
 
 The time is that of this place. A line with the day stands before the first record of each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +23,8 @@ __all__ = ["render"]
 COLORS = {"error": "red", "warning": "yellow"}
 NAME = 16
 """How wide the column of names is."""
+INDENT = 12 + 2 + NAME + 3
+"""Where what has happened begins, behind the time and the name."""
 BARS = {False: "|", True: "+"}
 """What stands before a line of output, and before one that goes on with the line above."""
 
@@ -29,7 +34,18 @@ def render(record: dict[str, Any], style: Style, before: dict[str, Any] | None) 
     when = _when(record)
     day = "" if before is not None and _when(before)[:10] == when[:10] else f"{style.paint(when[:10], 'dim')}\n"
     name = padded(cut(_name(record), NAME, style.ellipsis), NAME)
-    return f"{day}{style.paint(when[11:], 'dim')}  {name} {_what(record, style)}\n"
+    notes = "".join(f"{' ' * INDENT}{line}\n" for line in _notes(record))
+    return f"{day}{style.paint(when[11:], 'dim')}  {name} {_what(record, style)}\n{notes}"
+
+
+def _notes(record: dict[str, Any]) -> Iterator[str]:
+    """The notes of a finding, line by line."""
+    data = record.get("data")
+    notes = data.get("notes") if isinstance(data, dict) else None
+    for note in notes if isinstance(notes, list) else ():
+        first, *more = str(note).splitlines() or [""]
+        yield harmless(f"note: {first}")
+        yield from (harmless(f"      {line}") for line in more)
 
 
 def _when(record: dict[str, Any]) -> str:

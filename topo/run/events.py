@@ -343,6 +343,8 @@ class Exited(msgspec.Struct, frozen=True, tag=True):
 
     name: str
     status: int
+    asked: bool = False
+    """Whether it was to end, and did by the signal that asks for it."""
 
 
 class Gone(msgspec.Struct, frozen=True, tag=True):

@@ -98,6 +98,10 @@ def _again(attempt: int, delay: float) -> str:
     return f"starts again, attempt {attempt}" + (f", in {delay:g} s" if delay else "")
 
 
+def _end(event: Exited) -> str:
+    return "stopped" if event.asked else how_it_ended(event.status)
+
+
 def _some(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - SHOWN
@@ -134,7 +138,7 @@ KINDS: dict[type[Any], Kind] = {
     Refused: Kind("refused", ERROR, lambda e: f"not started: {e.what}: {os.strerror(e.errno)}", ("errno",)),
     Halted: Kind("halted", WARNING, lambda e: f"halted by {signal.Signals(e.number).name}", ("number",)),
     Resumed: Kind("resumed", INFO, lambda e: "goes on"),
-    Exited: Kind("exited", lambda e: "warning" if e.status else "info", lambda e: how_it_ended(e.status), ("status",)),
+    Exited: Kind("exited", lambda e: "warning" if e.status and not e.asked else "info", _end, ("status",)),
     Gone: Kind("gone", DEBUG, lambda e: "nothing of it is left"),
     ReloadAsked: Kind("reload asked", INFO, lambda e: f"to be read again: {e.by}", ("by",)),
     Phased: Kind("phase", INFO, lambda e: e.phase, ("phase",)),

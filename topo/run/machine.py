@@ -569,6 +569,12 @@ class Machine:
         elif not asked and self.phase == "running" and self.restarts[name].asked_for(well=True):
             self._recover(event, (name,), well=True)
 
+    def as_asked(self, event: Exited) -> bool:
+        """Whether one that is to end has ended by the signal that asks for it; to be asked before it is fed."""
+        to_end = self._lives(event.name).get(event.name) == Life.STOPPING
+        asked = event.status in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        return to_end and asked and self._ended_well(event)
+
     def _ended_well(self, event: Exited) -> bool:
         """By itself and with 0, or by a signal of ours; a shell says of that 128 and its number."""
         sent = self.sent.get(event.name, set())

@@ -406,7 +406,9 @@ class Supervisor:
                 self._answered(event)
         self.sight.note(event)
         self.ledger.note(event)
-        if isinstance(event, TOLD):
+        if isinstance(event, Exited):
+            self._tell(msgspec.structs.replace(event, asked=self.machine.as_asked(event)))
+        elif isinstance(event, TOLD):
             self._tell(event)
 
     def _lost_with(self, event: Event) -> list[Undrained]:
