@@ -122,7 +122,7 @@ class Gate:
             self._over = wish.get("do") == "stop"
             self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._shut and self._inside))
-            self._tally.paused = self._shut
+            self._tally.heeded = int(str(wish.get("number", 0)))
 
     def enter(self, until: float | None) -> None:
         """Begin a message. Raises zmq.Again if it is shut until then, and zmq.ContextTerminated if it is over."""
@@ -213,6 +213,13 @@ class Socket(zmq.Socket[bytes]):
     def recv(self, flags: int = 0, *arguments: Any, **more: Any) -> Any:
         """Receive a part, as pyzmq does."""
         received = super().recv(flags, *arguments, **more)
+        if self._tally is not None and not self.getsockopt(zmq.RCVMORE):
+            self._tally.received += 1
+        return received
+
+    def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive a part into memory, as pyzmq does."""
+        received = super().recv_into(buffer, nbytes=nbytes, flags=flags)
         if self._tally is not None and not self.getsockopt(zmq.RCVMORE):
             self._tally.received += 1
         return received

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import mmap
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import topo
 from tests.run.conftest import Up, World
+from topo.run.feed import Feed
+from topo.run.joined import Declared, Joined, Wanted
+from topo.run.tally import SIZE, Tally
 
 Ends = Callable[[Up, int], None]
 
@@ -58,6 +63,49 @@ def test_nothing_is_lost_between_apps_that_count_when_it_stops(world: World, end
     ends_well(up, 0)
     assert last(up, "sink", "got") == last(up, "source", "sent")
     assert re.findall(r"^sink +\| got (\d+)$", up.text, re.M) == [str(n) for n in range(last(up, "sink", "got") + 1)]
+
+
+DECLARED = Declared("x", "PUSH", (), (), ())
+
+
+def heed(told: Declared, number: int) -> None:
+    """Let the app have done what it was told by that number."""
+    with open(told.memory, "r+b") as file:
+        Tally(mmap.mmap(file.fileno(), SIZE)).heeded = number
+
+
+def test_an_app_is_paused_once_it_has_heeded_just_that_wish(tmp_path: Path) -> None:
+    joined = Joined()
+    with closing_feed() as feed, joined.joining("x", DECLARED, tmp_path, feed) as told:
+        joined.want("x", "pause")
+        assert not joined.is_paused("x")
+        heed(told, 1)
+        assert joined.is_paused("x")
+        joined.want("x", "resume")
+        assert not joined.is_paused("x")
+        joined.want("x", "pause")
+        assert not joined.is_paused("x")  # it has not even heard that it may send again
+        heed(told, 3)
+        assert joined.is_paused("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_joins_while_its_app_is_paused_is_told_so(tmp_path: Path) -> None:
+    joined = Joined()
+    joined.want("x", "pause")
+    with closing_feed() as feed, joined.joining("x", DECLARED, tmp_path, feed) as told:
+        assert not joined.is_paused("x")
+        heed(told, 1)
+        assert joined.is_paused("x")
+
+
+@contextmanager
+def closing_feed() -> Iterator[Feed[Wanted]]:
+    feed: Feed[Wanted] = Feed()
+    try:
+        yield feed
+    finally:
+        feed.discard()
 
 
 def test_a_program_that_nobody_runs_is_told_so() -> None:

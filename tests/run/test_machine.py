@@ -629,6 +629,17 @@ def test_what_was_late_in_an_earlier_life_is_not_late_in_this_one() -> None:
     assert Report(second, ("a",)) in history.hear(second)
 
 
+def test_a_process_that_is_just_about_to_end_is_not_late_for_what_ended_before() -> None:
+    history = History(RESTARTED)
+    history.running()
+    history.hear(EndAsked(("a",)), Stopped("a", ""))
+    (earlier,) = (timer for timer in history.timers() if timer.what == "stop" and timer.devices == ("a",))
+    assert DismissHost(HOST) in history.hear(EndAsked(("b",)), Stopped("b", ""))
+    assert history.hear(earlier) == []
+    (own,) = (timer for timer in history.timers() if timer.what == "stop" and timer.name == HOST and not timer.devices)
+    assert SendSignal(HOST, signal.SIGKILL) in history.hear(own)
+
+
 # Draining
 
 

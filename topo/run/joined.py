@@ -39,6 +39,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """What an app is to do: `pause`, `resume`, or `stop`, after which whoever waits to send is told that it is over."""
 
     do: str
+    number: int
+    """So that it can be seen that just this has been done."""
 
 
 class _Member:
@@ -49,6 +51,17 @@ class _Member:
         self.feed = feed
         self.counts = counts
         self.lives = True
+        self.wanted = Wanted("resume", 0)
+
+    def want(self, do: str) -> None:
+        """Let it do this."""
+        self.wanted = Wanted(do, self.wanted.number + 1)
+        self.feed.put(self.wanted)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is to be paused, and is."""
+        return self.wanted.do == "pause" and self.counts.heeded == self.wanted.number
 
 
 class Joined:
@@ -56,6 +69,8 @@ class Joined:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._wanted: dict[str, str] = {}
+        """What each app was told last, and a socket that joins later is told, too."""
         self._members: dict[str, list[_Member]] = {}
         """By the ids of their sockets; those that have gone, too, for what they have counted stays true."""
 
@@ -66,6 +81,8 @@ class Joined:
         member = _Member(app, feed, counts)
         with self._lock:
             self._members.setdefault(socket.id, []).append(member)
+            if self._wanted.get(app, "resume") == "pause":
+                member.want("pause")
         try:
             yield msgspec.structs.replace(socket, memory=path)
         finally:
@@ -89,7 +106,7 @@ class Joined:
 
     def is_paused(self, app: str) -> bool:
         """Whether no socket of an app sends anything."""
-        return all(m.counts.paused for m in self._of(app))
+        return all(m.is_paused for m in self._of(app))
 
     def is_waiting(self, socket: str) -> bool:
         """Whether a socket receives nothing because its program waits until it may send."""
@@ -97,8 +114,10 @@ class Joined:
 
     def want(self, app: str, do: str) -> None:
         """Let all sockets of an app pause, resume or stop sending. When they have is seen by `is_paused`."""
+        with self._lock:
+            self._wanted[app] = do
         for member in self._of(app):
-            member.feed.put(Wanted(do))
+            member.want(do)
 
     def _of(self, app: str) -> Iterator[_Member]:
         with self._lock:

@@ -971,7 +971,8 @@ class Machine:
         waited_for = any(
             self.devices.get(d) == Life.STOPPING and self.asked[d] == n for d, n in zip(event.devices, asked, strict=True)
         )
-        return self._lives_yet(event) and (waited_for or event.name in self.apps or self.living.get(event.name) == 0)
+        emptied = not event.devices and self.living.get(event.name) == 0  # the time of a device says nothing of its process
+        return self._lives_yet(event) and (waited_for or event.name in self.apps or emptied)
 
     def _lives_yet(self, event: TimeOver) -> bool:
         """Whether the app or process that this is about, in that life, has not ended."""

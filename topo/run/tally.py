@@ -15,7 +15,7 @@ __all__ = ["PREFIX", "Tally", "make", "open_file"]
 
 PREFIX = "tally-"
 """How the names of the files begin, for as long as they have one."""
-SENT, RECEIVED, PAUSED, WAITING = range(4)
+SENT, RECEIVED, HEEDED, WAITING = range(4)
 SIZE = 32
 
 
@@ -44,13 +44,13 @@ class Tally:
         self._words[RECEIVED] = count
 
     @property
-    def paused(self) -> bool:
-        """Whether it sends nothing, and no message is half sent."""
-        return bool(self._words[PAUSED])
+    def heeded(self) -> int:
+        """The number of the last wish that it has done. If that was to pause, it sends nothing, and no message is half sent."""
+        return self._words[HEEDED]
 
-    @paused.setter
-    def paused(self, paused: bool) -> None:
-        self._words[PAUSED] = paused
+    @heeded.setter
+    def heeded(self, number: int) -> None:
+        self._words[HEEDED] = number
 
     @property
     def waiting(self) -> bool:
