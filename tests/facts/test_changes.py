@@ -22,9 +22,12 @@ from topo.zeromq.sockets import SOCKETS
 
 COUNT = 1500
 """Messages, of which a connection with SMALL buffers has room for a few dozen."""
-SIZE = 256
-SMALL = {"sndbuf": 8192, "rcvbuf": 8192, "sndhwm": 0, "rcvhwm": 0}
+SIZE = 1024
+ROOMY = {"sndhwm": 0, "rcvhwm": 0}
+SMALL = {**ROOMY, "sndbuf": 8192, "rcvbuf": 8192}
+"""Only where messages are to be lost: over tcp it takes long until all have gone through so little."""
 TIGHT = {**SMALL, "rcvhwm": 10}
+SLOW = {**ROOMY, "rcvhwm": 10}
 TRANSPORTS = ("tcp", "ipc", "inproc")
 PEER = {
     "PUSH": "PULL",
@@ -179,35 +182,40 @@ def fate_of_sent(kind: str, operation: Operation, transport: str) -> Fate:
     return row.sent_inproc if transport == "inproc" else row.sent
 
 
-def sent_and_changed(make: Open, kind: str, operation: Operation, endpoint: str, linger: int, **peer: int | bytes) -> list[int]:
-    """Send, change, and only then let the peer read: what arrives."""
+def sender_of(make: Open, kind: str, operation: Operation, endpoint: str, options: dict[str, int]) -> Case:
+    """A socket that sends to a peer with these options."""
     identity = {"routing_id": NAME} if kind == "ROUTER" else {}
-    changed = make(kind, **SMALL, **({"router_mandatory": 1} if kind == "ROUTER" else {}))
-    case = linked(changed, make(PEER[kind], **{**SMALL, **peer, **identity}), operation, endpoint)
+    mandatory = {"router_mandatory": 1} if kind == "ROUTER" else {}
+    changed = make(kind, **{**options, "rcvhwm": 0}, **mandatory)
+    case = linked(changed, make(PEER[kind], **options, **identity), operation, endpoint)
     let_through(case.changed, case.peer)
-    changed.linger = linger
-    send(changed, range(COUNT))
-    return all_that_arrive(case.peer, do(case, operation), None if endpoint.startswith("inproc") else case.monitor)
+    return case
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("operation", ENDS)
 @pytest.mark.parametrize("kind", SENDING)
 def test_what_was_sent(kind: str, operation: Operation, transport: str, make: Open, endpoint: Callable[[str], str]) -> None:
-    def arrived(linger: int, **peer: int) -> int:
-        got = sent_and_changed(make, kind, operation, endpoint(transport), linger, **peer)
+    def arrived(linger: int, options: dict[str, int]) -> int:
+        case = sender_of(make, kind, operation, endpoint(transport), options)
+        case.changed.linger = linger
+        send(case.changed, range(COUNT))
+        got = all_that_arrive(case.peer, do(case, operation), None if transport == "inproc" else case.monitor)
         assert got == sorted(set(got))
         return len(got)
 
     match fate_of_sent(kind, operation, transport):
         case "kept":
-            assert arrived(0, rcvhwm=10) == COUNT
+            assert arrived(0, SLOW) == COUNT
         case "lingers":
-            assert arrived(PATIENCE, rcvhwm=0) == COUNT
-            assert arrived(0, rcvhwm=10) < COUNT
-            assert (arrived(PATIENCE, rcvhwm=10) == COUNT) == (transport == "tcp")
+            assert arrived(PATIENCE, ROOMY) == COUNT
+            assert arrived(0, TIGHT) < COUNT
+            if transport == "tcp":
+                assert arrived(PATIENCE, SLOW) == COUNT
+            else:  # unless the peer is quick enough
+                assert any(arrived(PATIENCE, SLOW) < COUNT for _ in range(20))
         case "lost":
-            assert arrived(PATIENCE, rcvhwm=10) < COUNT
+            assert arrived(PATIENCE, TIGHT) < COUNT
 
 
 # Disconnect, unbind: what is coming
@@ -251,7 +259,7 @@ def test_what_a_closed_socket_had_not_read_is_lost_and_what_its_peer_still_has_i
         watch = sender.get_monitor_socket()
         first.close()
         event(watch, "DISCONNECTED")
-        second = make("PULL", **SMALL)
+        second = make("PULL", **ROOMY)
         while refusal(lambda address=address, second=second: second.bind(address)):
             event(watch, "CONNECT_RETRIED")
         got = []
@@ -270,6 +278,8 @@ def test_over_inproc_nobody_comes_again(make: Open) -> None:
     assert first.recv() == b"x"
     first.close()
     second = make("PULL")
+    while sender.poll(1, zmq.POLLOUT):  # it has not noticed yet
+        pass
     while refusal(lambda: second.bind("inproc://again")):
         sender.poll(1, zmq.POLLOUT)
     assert refusal(lambda: sender.send(b"x", zmq.DONTWAIT)) == zmq.EAGAIN
@@ -302,7 +312,7 @@ def test_one_more_connection_changes_nothing_for_the_others(
     kind: str, operation: Operation, transport: str, make: Open, endpoint: Callable[[str], str]
 ) -> None:
     """All arrives, in order for each peer, over those there were and the new one together."""
-    changed, peers = make(kind, **SMALL), [make(PEER[kind], **SMALL) for _ in range(2)]
+    changed, peers = make(kind, **ROOMY), [make(PEER[kind], **ROOMY) for _ in range(2)]
     if kind == "ROUTER":
         peers[0].routing_id = NAME
     first = linked(changed, peers[0], "unbind" if operation == "bind" else "disconnect", endpoint(transport))
@@ -371,7 +381,7 @@ def test_a_publisher_that_connects_elsewhere_publishes_to_nobody_at_first(kind: 
 
 def two_addresses(make: Open, kind: str, transport: str, endpoint: Callable[[str], str], **options: bytes) -> tuple[Case, bytes]:
     """A socket that is connected to the first of the two addresses of a peer, and the second."""
-    case = linked(make(kind, **SMALL, **options), make(PEER[kind], **SMALL), "disconnect", endpoint(transport))
+    case = linked(make(kind, **ROOMY, **options), make(PEER[kind], **ROOMY), "disconnect", endpoint(transport))
     case.peer.bind(endpoint(transport))
     return case, case.peer.last_endpoint
 
@@ -559,7 +569,7 @@ def test_when_the_link_was_empty_nothing_is_lost_doubled_or_out_of_order(
 
     A sender that was connected to must have noticed that before it goes on, or it sends into the old connection.
     """
-    changed, other = make(kind, **SMALL), make(peer, **SMALL)
+    changed, other = make(kind, **ROOMY), make(peer, **ROOMY)
     addresses = []
     for _ in range(2):
         other.bind(endpoint(transport))
@@ -601,7 +611,7 @@ def test_who_disconnects_must_go_on_working_for_it_to_end(make: Open) -> None:
     event(case.monitor, "DISCONNECTED")
 
 
-@pytest.mark.parametrize(("transport", "size", "more"), [("tcp", 1, True), ("ipc", 1, True), ("ipc", 1000, False)])
+@pytest.mark.parametrize(("transport", "size", "more"), [("tcp", 1, True), ("ipc", 1000, False)])
 def test_the_buffers_of_the_system_hold_more_than_the_high_water_marks_say(
     transport: str, size: int, more: bool, make: Open, endpoint: Callable[[str], str]
 ) -> None:
