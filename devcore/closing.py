@@ -2,6 +2,9 @@
 
 Until then it goes on to accept connections, and drops them. A monitor tells when it has stopped. To unbind before would not do:
 that closes connections over which messages are still going out.
+
+A socket that lives on must lose its monitor before the one who reads it goes: libzmq's own threads wait for ever for somebody
+to take what they say there.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ PATIENCE = 5000
 
 
 class Closing:
-    """A socket that is about to be closed, whose context goes on, and the ports that it has bound."""
+    """A socket that is about to be closed, or to unbind, whose context goes on; and the ports that it gives up."""
 
     def __init__(self, context: zmq.Context[Any], socket: zmq.Socket[Any], endpoints: Iterable[bytes]) -> None:
         """`endpoints` are those of the ports, as LAST_ENDPOINT has named them."""
+        self._socket = socket
         self._left = Counter(endpoint.rstrip(b"\0") for endpoint in endpoints)
         self._monitor: zmq.Socket[Any] | None = None
         if self._left:
@@ -42,3 +46,5 @@ class Closing:
                 _, endpoint = self._monitor.recv_multipart()
                 if endpoint in self._left:  # attempts to connect end in the same way
                     self._left[endpoint] -= 1
+            if not self._socket.closed:
+                self._socket.disable_monitor()

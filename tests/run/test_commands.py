@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -162,6 +163,17 @@ def test_a_socket_binds_one_address_more_and_gives_it_up(running: Topology, cont
     running.supervisor.command("relay", UnbindFrom("relay.in", more))
     with context.socket(zmq.PULL) as other:
         other.bind(more)
+    assert flows(context, running.address("relay.in"), running.address("relay.out"))
+
+
+def test_it_binds_and_gives_up_again_and_again(
+    running: Topology, context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path
+) -> None:
+    """What told of the first end must not be waited for at the second."""
+    for endpoint in ("tcp://127.0.0.1:*", f"ipc://{tmp_path}/more", "tcp://127.0.0.1:*", f"ipc://{tmp_path}/more"):
+        more = running.supervisor.command("relay", BindTo("relay.in", endpoint)).address
+        assert flows(context, more, running.address("relay.out"))
+        running.supervisor.command("relay", UnbindFrom("relay.in", more))
     assert flows(context, running.address("relay.in"), running.address("relay.out"))
 
 

@@ -303,7 +303,7 @@ class Ended:
 
     def __init__(self, socket: Socket | None = None) -> None:
         self._socket = socket
-        self._told = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED) if socket is not None else None
+        self._told = _monitor(socket) if socket is not None else None
         self._count = 0
 
     def count(self) -> int:
@@ -322,6 +322,16 @@ class Ended:
         if self._socket is not None and self._told is not None:
             self._socket.disable_monitor()
             self._told.close(0)
+
+
+def _monitor(socket: Socket) -> Socket:
+    """What tells of connections that have ended. It takes as much as there is: libzmq's own threads would wait for room."""
+    name = f"inproc://ztopo-ended-{id(socket)}"
+    socket.monitor(name, zmq.EVENT_DISCONNECTED)
+    told: Socket = socket.context.socket(zmq.PAIR)
+    told.rcvhwm = 0
+    told.connect(name)
+    return told
 
 
 def _numbers(proxy: Proxy) -> dict[str, object]:
