@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["ago", "clean", "cut", "harmless", "padded", "plural", "table", "width", "wrap"]
+__all__ = ["ago", "clean", "cut", "harmless", "nearest", "padded", "plural", "sentence", "table", "width", "wrap"]
 
 CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -76,23 +76,45 @@ def wrap(text: str, cells: int) -> list[str]:
     return lines
 
 
+COMMAND = re.compile(r"`[^`]*`")
+
+
+def sentence(text: str, cells: int) -> list[str]:
+    """The text in lines as `wrap` makes them, with each `command` in one piece, so that it can be copied."""
+    whole = COMMAND.sub(lambda found: found[0].replace(" ", "\0"), text)
+    return [line.replace("\0", " ") for line in wrap(whole, cells)]
+
+
+def nearest(path: str, *folders: str) -> str:
+    """An absolute path as it is called from that of the folders which is nearest; as it is if it is in none of them."""
+    starts = [folder.rstrip("/") + "/" for folder in folders if folder.startswith("/")]
+    return min((path[len(start) :] for start in starts if path.startswith(start)), key=len, default=path)
+
+
 def padded(text: str, cells: int, *, right: bool = False) -> str:
     """The text in so many cells, with blanks behind it, or before it."""
     blanks = " " * (cells - width(text))
     return blanks + text if right else text + blanks
 
 
-def table(rows: Sequence[Sequence[str]], cells: int, *, right: Sequence[int] = (), cuttable: int = -1) -> list[str]:
+LEAST = 12
+"""As narrow as a column gets while another one may be cut as well."""
+
+
+def table(rows: Sequence[Sequence[str]], cells: int, *, right: Sequence[int] = (), cuttable: Sequence[int] = (-1,)) -> list[str]:
     """Rows as lines whose columns stand below each other, two blanks apart; those in `right` end at the same cell.
 
-    What is wider than so many cells loses it in the column `cuttable`.
+    What is wider than so many cells loses it in the columns `cuttable`, in the first of them first.
     """
     if not rows:
         return []
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    cuttable %= len(widths)
-    spare = cells - sum(widths) - 2 * (len(widths) - 1)
-    widths[cuttable] = max(1, widths[cuttable] + min(spare, 0))
+    over = sum(widths) + 2 * (len(widths) - 1) - cells
+    for column in cuttable:
+        least = 1 if column == cuttable[-1] else LEAST
+        lost = min(max(over, 0), max(widths[column] - least, 0))
+        widths[column] -= lost
+        over -= lost
     lines = []
     for row in rows:
         shown = (padded(cut(text, widths[n]), widths[n], right=n in right) for n, text in enumerate(row))

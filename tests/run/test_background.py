@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.processes import PATIENCE
 from tests.run.conftest import ZTOPO, Up, World
 from tests.run.test_control import Supervisor
@@ -287,3 +288,31 @@ def test_where_topologies_do_not_run_that_is_said(world: World, verb: str) -> No
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: topologies do not run on Windows; checking and drawing them works\n"
+
+
+# On a terminal
+
+
+def test_long_paths_break_nothing_on_a_terminal(world: World) -> None:
+    folder = world.folder / "a_folder_with_a_name_that_is_longer_than_anybody_would_like" / "and_another_one"
+    folder.mkdir(parents=True)
+    name = "detector_of_everything_that_moves"
+    file = folder / "x.ztopo"
+    file.write_text(f"ztopo 1\ntopology {name}\n\n{RELAY}", encoding="utf-8")
+
+    def shown(*arguments: str) -> list[str]:
+        terminal = Terminal([*ZTOPO, *arguments], world.environment, columns=80, lines=40)
+        try:
+            assert terminal.end() == 0
+            return [line.rstrip() for line in terminal.lines]
+        finally:
+            terminal.close()
+
+    lines = shown("up", "-d", "--wait", str(file))
+    assert next(line for line in lines if line.startswith("relay ")).endswith(", x.ztopo:4")
+    assert f"`ztopo down {name}` stops it" in lines
+    assert any(line.endswith("  x.ztopo:4") for line in shown("status"))
+    assert any(line.endswith("relay              ready  x.ztopo:4") for line in shown("logs"))
+    assert shown("ps")[0].startswith(f"{name} is running: process ")
+    assert world.run("down").returncode == 0
+    assert world.is_clean()

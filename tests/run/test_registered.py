@@ -90,8 +90,8 @@ def test_programs_are_seen_beside_topologies_and_stopped_like_them(world: World)
             ("t", "t", False, up.process.pid),
             (f"t@{program.pid}", "t", True, program.pid),
         ]
-        assert [line.split()[:4] for line in world.run("ps", f"t@{program.pid}").stdout.splitlines()[1:]] == [
-            [f"t@{program.pid}", "relay", "streamer", "ready"]
+        assert [line.split()[:4] for line in world.run("ps", f"t@{program.pid}").stdout.splitlines()[3:]] == [
+            ["relay", "streamer", "ready", str(program.pid)]
         ]
         done = world.run("logs", f"t@{program.pid}")
         assert done.returncode == 2

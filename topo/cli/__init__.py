@@ -111,7 +111,11 @@ def end_with_reader() -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for people to standard error."""
+    """Write a line for people to standard error. On a terminal it breaks at blanks, and not within a `command`."""
+    from topo.text import sentence
+
+    if "\n" not in text and "\x1b" not in text and sys.stderr.isatty():
+        text = "\n".join(sentence(text, _width()))
     try:
         _write(sys.stderr, text + "\n")
     except OSError:  # there is no place left to say so
@@ -196,7 +200,7 @@ def style_for(stream: TextIO | None, color: str) -> Style:
         unicode = True
     except UnicodeEncodeError:
         unicode = False
-    return Style(color=colored, width=_width() if terminal else 200, unicode=unicode)
+    return Style(color=colored, width=_width() if terminal else 200, unicode=unicode, terminal=terminal)
 
 
 def _width() -> int:

@@ -24,7 +24,7 @@ from typing import Self, TextIO
 from topo.cli import style_for
 from topo.cli._writer import Writer
 from topo.plan import AppPlan, DevicePlan, Plan
-from topo.render import plural
+from topo.render import here, plural
 from topo.render.findings_full import render
 from topo.run import wire
 from topo.run.events import (
@@ -50,7 +50,7 @@ from topo.run.events import (
     Undrained,
 )
 from topo.run.journal import Journal, Record, what_it_loses
-from topo.text import cut, harmless, width
+from topo.text import cut, harmless, nearest, sentence, width
 
 __all__ = ["Lines", "Progress"]
 
@@ -63,15 +63,18 @@ WORD = 8
 class Progress:
     """Shows events. It is told them in several threads. At the end of its block all is written that is read."""
 
-    def __init__(self, plan: Plan, color: str, on_failed: Callable[[OSError], None], out: TextIO, err: TextIO) -> None:
-        """`on_failed` is called when standard output takes nothing any more."""
+    def __init__(
+        self, plan: Plan, color: str, on_failed: Callable[[OSError], None], out: TextIO, err: TextIO, folder: str = ""
+    ) -> None:
+        """`on_failed` is called when standard output takes nothing any more. `folder` is that of the topology's file."""
         self._plan = plan
         self._writer = Writer(out, err, on_failed)
-        self._say = self._writer.say
         self._lock = threading.Lock()
         self._out = style_for(out, color)
         self._err = style_for(err, color)
         self._terminal = out.isatty()
+        self._folders = (here(), folder)
+        """Where paths are called from, if they are longer without."""
         self._was_ready = False
         self._failed = False
         self._stopping = False
@@ -138,14 +141,14 @@ class Progress:
             case Started(name, pid):
                 self._pids[name] = pid
                 if name in self._apps:
-                    self._line(name, "started", f"process {pid}, {self._apps[name].place.where}")
+                    self._line(name, "started", f"process {pid}, {self._at(self._apps[name].place.where)}")
                 self._writer.write("".join(self._early.pop(name, ())))
             case Halted(name, number):
                 self._line(name, "halted", f"by {Signals(number).name}, process {self._pids[name]}", "yellow")
             case Resumed(name):
                 self._line(name, "resumed", f"process {self._pids[name]}")
             case Exited(name, 0) if name in self._apps and not self._stopping:
-                self._line(name, "done", self._apps[name].place.where)
+                self._line(name, "done", self._at(self._apps[name].place.where))
             case Exited(name, status) if self._stopping:
                 self._show_end(name, status)
             case Stopped(device) if event.statistics:
@@ -179,7 +182,7 @@ class Progress:
                 self._adopt(wanted)
                 self._say(f"changing {self._plan.name}: {what}, {plural(steps, 'step')}")
             case ChangeStep(number, what, where):
-                self._say(f"{number:>{self._column}} {what} " + self._err.paint(where, "dim"))
+                self._say(f"{number:>{self._column}} {what} " + self._err.paint(self._at(where), "dim"))
             case Changed(what):
                 self._say(f"{self._plan.name} is changed: {what}")
             case RolledBack():
@@ -199,7 +202,7 @@ class Progress:
     def _show_device(self, name: str) -> None:
         device = self._devices[name]
         pid = self._pids[self._host_of[name]]
-        self._line(name, "ready", f"process {pid}, {device.place.where}", "green")
+        self._line(name, "ready", f"process {pid}, {self._at(device.place.where)}", "green")
         for socket in device.sockets:
             side = socket.id.rpartition(".")[2]
             for address in self._bound[name].addresses.get(socket.id, ()):
@@ -219,7 +222,7 @@ class Progress:
         self._say(self._err.paint(f"{self._plan.name} is ready", "bold") + f": {what}; Ctrl-C stops it")
 
     def _rolled_back(self, event: RolledBack) -> None:
-        where = f" ({event.where})" if event.where else ""
+        where = f" ({self._at(event.where)})" if event.where else ""
         self._say(f"could not {event.what}{where}: {event.why}")
         for left in event.left:
             self._say(f"could not take back: {left}")
@@ -231,9 +234,21 @@ class Progress:
 
     # Lines
 
+    def _say(self, text: str) -> None:
+        """Write lines; on a terminal one that is too long for it breaks at blanks."""
+        plain = self._err.terminal and "\n" not in text and "\x1b" not in text and not text.startswith(" ")
+        self._writer.say("\n".join(sentence(text, self._err.width)) if plain else text)
+
     def _line(self, name: str, word: str, text: str, *how: str) -> None:
         colored = self._err.paint(self._padded(name), self._colors.get(name, "dim"))
-        self._say(f"{colored} {self._err.paint(f'{word:<{WORD}}', *how)} {self._err.paint(text, 'dim')}")
+        before = self._column + WORD + 2
+        lines = sentence(text, self._err.width - before) if self._err.terminal else [text]
+        shown = ("\n" + " " * before).join(self._err.paint(line, "dim") for line in lines)
+        self._say(f"{colored} {self._err.paint(f'{word:<{WORD}}', *how)} {shown}")
+
+    def _at(self, where: str) -> str:
+        """A place, as short as it can be called from here."""
+        return nearest(where, *self._folders)
 
     def _padded(self, name: str) -> str:
         text = cut(name, self._column)

@@ -68,8 +68,10 @@ def command(name: str | None, follow: bool, lines: int | None, names: tuple[str,
         return for_people and (not names or _is_one_of(str(record.get("component", "")), names))
 
     before: dict[str, Any] | None = None
-    for record in chain(_before(tail.read(), lines, wanted), filter(wanted, _after(tail, running) if follow else ())):
-        if not out(render(record, style, before)):
+    near = Near()
+    after = filter(wanted, near.seen(_after(tail, running))) if follow else ()
+    for record in chain(_before(near.seen(tail.read()), lines, wanted), after):
+        if not out(render(near.called(record) if format == "text" else record, style, before)):
             break
         before = record
     return Exit.DONE
@@ -91,6 +93,28 @@ def _find(name: str | None) -> tuple[Path, Topology | None]:
     if not running.owner.log:
         raise Refusal(f"{running.id} has no log: the program that runs it, process {running.owner.pid}, keeps its own")
     return Path(running.owner.log), running
+
+
+class Near:
+    """Calls places as they are called from here, or from the folder of the file that the topology was started from."""
+
+    def __init__(self) -> None:
+        from topo.render import here
+
+        self._folders = [here(), ""]
+
+    def seen(self, records: Records) -> Records:
+        """The same records, of which those that tell of a file are taken note of."""
+        for record in records:
+            if record.get("event") == "begun":
+                self._folders[1] = os.path.dirname(str((record.get("data") or {}).get("file", "")))
+            yield record
+
+    def called(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its place as short as it can be."""
+        from topo.text import nearest
+
+        return {**record, "where": nearest(str(record.get("where") or ""), *self._folders)}
 
 
 def _before(records: Records, count: int | None, wanted: Callable[[dict[str, Any]], bool]) -> Records:

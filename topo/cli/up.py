@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -94,29 +95,29 @@ def command(
 
                 return start(wishes.listen)
             with ExitStack() as background:
-                show = SHOWS[log_format](color) if behind is None else _behind(behind, wait, color, background)
+                show = SHOWS[log_format](file, color) if behind is None else _behind(file, behind, wait, color, background)
                 return _check_and_run(file, params, timeout, metrics, watch, color, show, wishes)
         except Unwanted as wish:
             say(f"{file} is not started: {wish}")
             return Exit.FORCED if detach else Exit.DONE
 
 
-def _as_text(color: str) -> Show:
+def _as_text(file: str, color: str) -> Show:
     from topo.cli._progress import Progress
 
-    return lambda plan, _, fail: Progress(plan, color, fail, sys.stdout, sys.stderr)
+    return lambda plan, _, fail: Progress(plan, color, fail, sys.stdout, sys.stderr, os.path.dirname(os.path.abspath(file)))
 
 
-def _as_json(color: str) -> Show:
+def _as_json(file: str, color: str) -> Show:
     from topo.cli._progress import Lines
 
     return lambda _, journal, fail: Lines(journal, fail, sys.stdout, sys.stderr)
 
 
-def _behind(handles: str, wait: bool, color: str, block: ExitStack) -> Show:
+def _behind(file: str, handles: str, wait: bool, color: str, block: ExitStack) -> Show:
     from topo.cli._background import Background
 
-    return block.enter_context(Background(handles, wait)).show(_as_text(color))
+    return block.enter_context(Background(handles, wait)).show(_as_text(file, color))
 
 
 SHOWS = {"text": _as_text, "json": _as_json}

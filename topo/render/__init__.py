@@ -7,6 +7,7 @@ that returns the whole text, and none knows of another.
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "FORMAT_VERSION",
     "LONGEST",
     "Style",
+    "here",
     "last_line",
     "lines",
     "place",
@@ -56,11 +58,12 @@ CODES = {
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How to write to whom it may concern: in colour or plain, how wide, in Unicode or ASCII."""
+    """How to write to whom it may concern: in colour or plain, how wide, in Unicode or ASCII, and whether that is a terminal."""
 
     color: bool = False
     width: int = 80
     unicode: bool = True
+    terminal: bool = False
 
     def paint(self, text: str, *how: str) -> str:
         """The text in colour, where there is colour."""
@@ -72,6 +75,14 @@ class Style(msgspec.Struct, frozen=True):
     def ellipsis(self) -> str:
         """What stands where something was left out."""
         return "…" if self.unicode else "..."
+
+
+def here() -> str:
+    """The folder that we are in; empty if it is not there any more."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def place(span: Span) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from topo.render import Style
-from topo.text import cut, harmless, padded
+from topo.text import cut, harmless, padded, sentence, width
 
 __all__ = ["render"]
 
@@ -62,5 +62,18 @@ def _what(record: dict[str, Any], style: Style) -> str:
     if record.get("event") == "output":
         return f"{style.paint(BARS[bool(record.get('data'))], 'dim')} {message}"
     color = COLORS.get(str(record.get("level")))
-    where = record.get("where")
-    return f"  {style.paint(message, color) if color else message}" + (f"  {style.paint(where, 'dim')}" if where else "")
+    where = str(record.get("where") or "")
+    if not style.terminal:
+        return f"  {_painted(message, color, style)}" + (f"  {style.paint(where, 'dim')}" if where else "")
+    lines = sentence(message, style.width - INDENT)
+    fits = width(lines[-1]) + 2 + width(where) <= style.width - INDENT
+    shown = [_painted(line, color, style) for line in lines]
+    if where and fits:
+        shown[-1] += f"  {style.paint(where, 'dim')}"
+    elif where:
+        shown.append(style.paint(where, "dim"))
+    return "  " + ("\n" + " " * INDENT).join(shown)
+
+
+def _painted(text: str, color: str | None, style: Style) -> str:
+    return style.paint(text, color) if color else text

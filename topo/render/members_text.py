@@ -1,4 +1,12 @@
-"""The devices and apps that run, for people: a line each."""
+"""The devices and apps that run, for people: a line each.
+
+detector is running: process 4702
+
+NAME    KIND   STATE   PID  RESTARTS  SINCE
+frames  queue  ready  4711         0  5 min
+
+Where several topologies are shown, the first column says whose each is.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +20,32 @@ from topo.text import ago, table
 
 __all__ = ["render"]
 
-HEAD = ("TOPOLOGY", "NAME", "KIND", "STATE", "PID", "RESTARTS", "SINCE")
-NUMBERS = (4, 5, 6)
+HEAD = ("NAME", "KIND", "STATE", "PID", "RESTARTS", "SINCE")
+NUMBERS = (3, 4, 5)
 
 
 def render(found: Sequence[Seen], style: Style) -> str:
     """A table of devices and apps."""
     now = time.time()
-    head, *lines = table([HEAD, *(row for seen in found for row in _rows(seen, now))], style.width, right=NUMBERS, cuttable=1)
+    if len(found) == 1:
+        lines = table([HEAD, *_rows(found[0], now)], style.width, right=NUMBERS, cuttable=(0,))
+        return "\n".join((_said(found[0], style), "", style.paint(lines[0], "dim"), *lines[1:])) + "\n"
+    rows = [("TOPOLOGY", *HEAD), *((seen.topology.id, *row) for seen in found for row in _rows(seen, now))]
+    head, *lines = table(rows, style.width, right=[column + 1 for column in NUMBERS], cuttable=(0, 1))
     return "\n".join((style.paint(head, "dim"), *lines)) + "\n"
+
+
+def _said(seen: Seen, style: Style) -> str:
+    assert seen.snapshot is not None
+    return f"{style.paint(seen.topology.id, 'bold')} is {seen.snapshot.phase}: process {seen.snapshot.pid}"
 
 
 def _rows(seen: Seen, now: float) -> Iterator[tuple[str, ...]]:
     assert seen.snapshot is not None
     for device in seen.snapshot.devices:
-        yield (seen.topology.id, device.name, device.kind, device.life, *_common(device, now))
+        yield (device.name, device.kind, device.life, *_common(device, now))
     for app in seen.snapshot.apps:
-        yield (seen.topology.id, app.name, "app", app.standing, *_common(app, now))
+        yield (app.name, "app", app.standing, *_common(app, now))
 
 
 def _common(member: DeviceSnapshot | AppSnapshot, now: float) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ source   app       ready    4720  5 min  pipeline.ztopo:19
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
-from topo.render import Style
+from topo.render import Style, here
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot
-from topo.text import ago, table
+from topo.text import ago, nearest, table, width
 
 __all__ = ["render"]
 
@@ -34,11 +35,12 @@ def render(snapshot: Snapshot, style: Style) -> str:
 def _lines(snapshot: Snapshot, style: Style, now: float) -> Iterator[str]:
     phase = style.paint(snapshot.phase, GOOD.get(snapshot.phase, "yellow"))
     yield f"{style.paint(snapshot.name, 'bold')} is {phase}: process {snapshot.pid}, for {ago(now - snapshot.started)}"
-    yield f"from {snapshot.file}"
+    yield f"from {_file(snapshot.file, style.width - 5)}"
     members: tuple[DeviceSnapshot | AppSnapshot, ...] = (*snapshot.devices, *snapshot.apps)
     if not members:
         return
-    head, *rows = table([HEAD, *(_row(m, now) for m in members)], style.width, right=NUMBERS)
+    folder = os.path.dirname(snapshot.file)
+    head, *rows = table([HEAD, *(_row(m, folder, now) for m in members)], style.width, right=NUMBERS, cuttable=(6, 0))
     yield ""
     yield style.paint(head, "dim")
     for member, row in zip(members, rows, strict=True):
@@ -47,10 +49,15 @@ def _lines(snapshot: Snapshot, style: Style, now: float) -> Iterator[str]:
             yield from _sockets(member, style)
 
 
-def _row(member: DeviceSnapshot | AppSnapshot, now: float) -> tuple[str, ...]:
+def _file(path: str, cells: int) -> str:
+    """The whole path, or if that has no room and we are near it, what it is called here."""
+    return path if width(path) <= cells else nearest(path, here())
+
+
+def _row(member: DeviceSnapshot | AppSnapshot, folder: str, now: float) -> tuple[str, ...]:
     kind, life = (member.kind, member.life) if isinstance(member, DeviceSnapshot) else ("app", member.standing)
     since = ago(now - member.since) if member.since is not None else "-"
-    return (member.name, kind, life, str(member.pid or "-"), str(member.restarts), since, member.where)
+    return (member.name, kind, life, str(member.pid or "-"), str(member.restarts), since, nearest(member.where, folder))
 
 
 def _sockets(device: DeviceSnapshot, style: Style) -> Iterator[str]:
