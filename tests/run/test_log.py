@@ -373,7 +373,7 @@ def test_logs_follows_until_the_end_through_rotation(world: World) -> None:
 
 def test_logs_of_one_that_never_ran(world: World) -> None:
     done = world.run("logs", "nobody")
-    assert (done.returncode, done.stderr) == (3, "error: nobody is not running, and has left no log\n")
+    assert (done.returncode, done.stderr) == (3, "error: there is no log of nobody: nobody is not running\n")
     assert world.run("logs").returncode == 3
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from topo.diagnostic import Diagnostic
     from topo.render import Style
     from topo.run.client import Topology
+    from topo.run.past import Past
     from topo.source import Source
     from topo.timing import Watch
 
@@ -47,6 +48,7 @@ __all__ = [
     "only_file",
     "out",
     "output_option",
+    "past_of",
     "replace",
     "report",
     "say",
@@ -260,16 +262,35 @@ def name_argument(f: F) -> F:
 
 
 def topology(name: str | None) -> Topology:
-    """The topology that runs by that name, or from the file of that name. Ends the program with 3 if there is none."""
+    """The topology that runs by that name, or from the file of that name.
+
+    Ends the program with 3 if there is none, and says how the last run of it has ended if nobody had wanted that.
+    """
     must_run_here()
     from topo.run.client import NotRunning, find
 
     try:
-        return find(name)
-    except NotRunning:
-        if name is None or not os.path.isfile(name):
+        try:
+            return find(name)
+        except NotRunning:
+            if name is None or not os.path.isfile(name):
+                raise
+        return find(declared_in(name))
+    except NotRunning as trouble:
+        past = past_of(name)
+        if past is None or not past.trouble:
             raise
-    return find(declared_in(name))
+        which = f"{past.name} is not running; it" if name else f"{trouble}; {past.name}"
+        raise NotRunning(f"{which} {past.trouble}") from trouble
+
+
+def past_of(name: str | None) -> Past | None:
+    """The last run of the topology of that name, or from the file of that name; of whichever was the last, without a name."""
+    from topo.run.past import latest, left_by, started_from
+
+    if name is None:
+        return latest()
+    return left_by(declared_in(name) if os.path.isfile(name) else name) or started_from(name)
 
 
 def must_run_here() -> None:
@@ -411,7 +432,22 @@ class Verbs(click.Group):
         raise click.UsageError(f"there is no verb `{name}`{_nearest(name)}", ctx)
 
 
-MEANT = {"help": "--help", "run": "up", "start": "up", "lint": "check", "draw": "graph", "version": "--version"}
+MEANT = {
+    "help": "--help",
+    "run": "up",
+    "start": "up",
+    "stop": "down",
+    "kill": "down",
+    "list": "ls",
+    "log": "logs",
+    "reload": "apply",
+    "lint": "check",
+    "validate": "check",
+    "draw": "graph",
+    "diff": "plan",
+    "format": "fmt",
+    "version": "--version",
+}
 """What other programs call what we have by another name."""
 
 

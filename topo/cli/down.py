@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo.cli import Exit, name_argument, say, topology
+from topo.cli import Exit, say, topology
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +22,24 @@ DRAINING = 0.8
 
 
 @click.command()
-@name_argument
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Kill what has not ended by then.")
-def command(name: str | None, timeout: float | None) -> Exit:
-    """Stop a running topology in order, sources first, and wait until nothing of it is left.
+def command(names: tuple[str, ...], timeout: float | None) -> Exit:
+    """Stop running topologies in order, sources first, and wait until nothing of them is left.
+
+    NAME may be left out where only one runs; of several each is stopped after the one before, and none if one of them does not run.
 
     It drains first, and says who loses something; if that takes more than a moment, it says who is still busy. Without --timeout it
     drains as long as `up` was told, and each device and app has its own time to end.
     Ends with 0 when nothing is left, with 1 if something had to be killed because of --timeout, with 3 if there is no such topology.
     Ctrl-C ends the waiting only.
     """
-    found = topology(name)
-    forced = not _stop(found, timeout)
-    say(f"{found.id} has stopped" + (f"; what had not ended after {timeout:g} s was killed" if forced else ""))
-    return Exit.FINDINGS if forced else Exit.DONE
+    code = Exit.DONE
+    for found in {found.id: found for found in map(topology, names or (None,))}.values():
+        forced = not _stop(found, timeout)
+        say(f"{found.id} has stopped" + (f"; what had not ended after {timeout:g} s was killed" if forced else ""))
+        code = Exit.FINDINGS if forced else code
+    return code
 
 
 def _stop(found: Topology, timeout: float | None) -> bool:

@@ -18,12 +18,13 @@ from topo.cli import (
     Exit,
     Refusal,
     color_option,
-    declared_in,
     end_with_reader,
     formats,
     must_run_here,
     name_argument,
     out,
+    past_of,
+    say,
     style_for,
     topology,
 )
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 Records = Iterable[dict[str, Any]]
 
+SHOWN = 10
+"""How many members are named to whoever names another one."""
 STEP = 0.1
 """Seconds from look to look, where the log is followed."""
 
@@ -51,12 +54,13 @@ def command(name: str | None, follow: bool, lines: int | None, names: tuple[str,
     """Show what has happened to a topology, the output of its apps included, from its last start on.
 
     The log survives the topology. As jsonl each record is a line, with its time, level, component, event, message, the place in the
-    file, the process, and more data.
+    file, the process, and more data. Without NAME, and if nothing runs, it is the log of the last one that ran. Ctrl-C ends -f, with 0.
     """
     must_run_here()
     from topo.run.log import Tail
 
     path, running = _find(name)
+    members: set[str] = set()
     render = import_module(f"topo.render.log_{format}").render
     style = style_for(sys.stdout, color)
     tail = Tail(path)
@@ -64,32 +68,59 @@ def command(name: str | None, follow: bool, lines: int | None, names: tuple[str,
         end_with_reader()
 
     def wanted(record: dict[str, Any]) -> bool:
+        members.add(str(record.get("component", "")))
         for_people = format != "text" or record.get("level") != "debug"
         return for_people and (not names or _is_one_of(str(record.get("component", "")), names))
 
     before: dict[str, Any] | None = None
     near = Near()
+    there = _before(near.seen(tail.read()), lines, wanted)
+    _must_know(names, members, running)
     after = filter(wanted, near.seen(_after(tail, running))) if follow else ()
-    for record in chain(_before(near.seen(tail.read()), lines, wanted), after):
-        if not out(render(near.called(record) if format == "text" else record, style, before)):
-            break
-        before = record
+    try:
+        for record in chain(there, after):
+            if not out(render(near.called(record) if format == "text" else record, style, before)):
+                break
+            before = record
+    except KeyboardInterrupt:  # that is how one ends it
+        if not follow:
+            raise
     return Exit.DONE
+
+
+def _must_know(names: tuple[str, ...], members: set[str], running: Topology | None) -> None:
+    """End the program with 2 if there is nobody of one of these names, neither in the log nor among those that run."""
+    from topo.diagnostic import did_you_mean
+
+    known = members - {""}
+    if running is not None and not _all_known(names, known):
+        snapshot = running.snapshot()
+        known |= {device.name for device in snapshot.devices} | {app.name for app in snapshot.apps}
+    for name in names:
+        if not _all_known((name,), known):
+            called = sorted({member.partition("[")[0] for member in known})
+            there = f"there are {', '.join(called[:SHOWN])}" + (", …" if len(called) > SHOWN else "")
+            raise Refusal("; ".join((f"there is no member `{name}`", *(did_you_mean(name, called) or (there,)))))
+
+
+def _all_known(names: tuple[str, ...], known: set[str]) -> bool:
+    """Whether there is somebody of each of these names."""
+    return all(any(_is_one_of(member, (name,)) for member in known) for name in names)
 
 
 def _find(name: str | None) -> tuple[Path, Topology | None]:
     """The log of a topology, and that itself if it runs."""
     from topo.run.client import NotRunning
-    from topo.run.log import log_of, pieces
 
     try:
         running = topology(name)
     except NotRunning as trouble:
-        called = name and (declared_in(name) if os.path.isfile(name) else name)
-        path = log_of(called) if called else None
-        if path is None or not pieces(path):
-            raise NotRunning(f"{trouble}, and has left no log" if name else str(trouble)) from trouble
-        return path, None
+        past = past_of(name)
+        if past is None:
+            raise NotRunning(f"there is no log{f' of {name}' if name else ''}: {trouble}") from trouble
+        if name is None:
+            say(f"no topology is running; the last one was {past.name}")
+        return past.log, None
     if not running.owner.log:
         raise Refusal(f"{running.id} has no log: the program that runs it, process {running.owner.pid}, keeps its own")
     return Path(running.owner.log), running

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, must_run_here, name_argument, say, topology
+from topo.cli import Exit, must_run_here, name_argument, past_of, say, topology
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -35,10 +35,12 @@ def command(name: str | None, what: str, timeout: float | None) -> Exit:
     until = None if timeout is None else time.monotonic() + timeout
     try:
         found = topology(name)
-    except NotRunning:
-        if what == "ended":
-            return Exit.DONE
-        raise
+    except NotRunning as trouble:
+        if what != "ended":
+            raise
+        if (past := past_of(name)) is not None and past.trouble:
+            say(str(trouble))
+        return Exit.DONE
     try:
         came = _comes(found, what, until)
     except TimeoutError:

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from topo.diagnostic import did_you_mean
 from topo.run import folder as folders
 from topo.run import wire
 from topo.run.events import Phase
@@ -43,6 +44,8 @@ GLANCE = 2.0
 """The same, where several are asked one after the other."""
 STEP = 0.05
 """Seconds until a topology that does not answer yet is asked again."""
+SHOWN = 5
+"""How many of those that run are named to whoever names another one."""
 BEGINNING = 10.0
 """Seconds after which a folder whose lock says nothing belongs to nobody who is about to start."""
 
@@ -266,7 +269,15 @@ def find(name: str | None = None, environment: Mapping[str, str] = os.environ) -
     for fits in (_is_called, _has_name, _is_from):
         if found := [topology for topology in running if fits(topology, name)]:
             return _only(found, f"{name} is the name of several, name the one that is meant")
-    raise NotRunning(f"{name} is not running")
+    raise NotRunning(f"{name} is not running{_others(name, running)}")
+
+
+def _others(name: str, running: list[Topology]) -> str:
+    """Who may be meant instead."""
+    names = [topology.id for topology in running]
+    if near := did_you_mean(name, names):
+        return f"; {near[0]}"
+    return f"; what runs: {', '.join(names[:SHOWN])}" + (", …" if len(names) > SHOWN else "") if names else ""
 
 
 def _only(found: list[Topology], several: str, none: str = "") -> Topology:
@@ -286,6 +297,9 @@ def _has_name(topology: Topology, name: str) -> bool:
 
 
 def _is_from(topology: Topology, name: str) -> bool:
+    """Whether it was started from that file, which may be gone by now, or have another name."""
+    if os.path.abspath(name) == topology.owner.file:
+        return True
     with suppress(OSError):
         return os.path.samefile(topology.owner.file, name)
     return False

@@ -23,7 +23,7 @@ from topo.run import folder, wire
 from topo.run.feed import Missed
 from topo.run.journal import Journal, Record
 
-__all__ = ["Log", "Tail", "log_of", "pieces"]
+__all__ = ["Log", "Tail", "home_of_logs", "log_of", "pieces"]
 
 SIZE = 8 << 20
 """Bytes of one file."""
@@ -37,17 +37,21 @@ LAST_PATIENCE = 2.0
 """Seconds that the disk has at the end for what is left."""
 
 
-def log_of(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The log of the topology of that name: in XDG_STATE_HOME, else STATE_DIRECTORY, else ~/.local/state; None without a home."""
+def home_of_logs(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the folders with logs are: in XDG_STATE_HOME, else STATE_DIRECTORY, else ~/.local/state; None without a home."""
     for state in (environment.get("XDG_STATE_HOME", ""), environment.get("STATE_DIRECTORY", "").partition(":")[0]):
         if os.path.isabs(state):
             break
     else:
         home = environment.get("HOME", "") or os.path.expanduser("~")
         state = os.path.join(home, ".local", "state")
-    if not os.path.isabs(state):
-        return None
-    return Path(state, "ztopo", folder.folder_of(name, environment).name, "log.jsonl")
+    return Path(state, "ztopo") if os.path.isabs(state) else None
+
+
+def log_of(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The log of the topology of that name; None without a home."""
+    home = home_of_logs(environment)
+    return home / folder.folder_of(name, environment).name / "log.jsonl" if home is not None else None
 
 
 def pieces(path: Path) -> list[Path]:
