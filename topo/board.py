@@ -76,21 +76,21 @@ def _text(value: Value) -> str:
 
 COLUMNS = (
     Column("name", "NAME", NARROWEST_NAME, _text),
-    Column("type", "TYPE", 6, _text, 4),
-    Column("peers", "PEERS", 5, short),
+    Column("type", "TYPE", 6, _text, 7),
+    Column("peers", "PEERS", 5, short, 1),
     Column("in", "IN/S", 5, short),
     Column("out", "OUT/S", 5, short),
-    Column("parts", "PARTS/S", 7, short, 6),
-    Column("bytes", "BYTES/S", 7, size),
-    Column("unroutable", "UNROUTABLE", 10, short, 5),
-    Column("full", "FULL", 5, short, 5),
-    Column("lost", "LOST", 5, short, 5),
+    Column("parts", "PARTS/S", 7, short, 9),
+    Column("bytes", "BYTES/S", 7, size, 2),
+    Column("unroutable", "UNROUTABLE", 10, short, 8),
+    Column("full", "FULL", 5, short, 8),
+    Column("lost", "LOST", 5, short, 8),
     Column("dropped", "DROPPED", 7, short),
-    Column("held", "HELD", 5, short, 3),
-    Column("state", "STATE", 10, _text, 1),
-    Column("cpu", "CPU%", 5, _percent),
-    Column("memory", "MEMORY", 7, size),
-    Column("restarts", "RESTARTS", 8, short, 2),
+    Column("held", "HELD", 5, short, 6),
+    Column("state", "STATE", 10, _text),
+    Column("cpu", "CPU%", 5, _percent, 3),
+    Column("memory", "MEMORY", 7, size, 4),
+    Column("restarts", "RESTARTS", 8, short, 5),
 )
 LEFT = ("name", "type", "state")
 """Columns of texts; numbers end at the same cell."""

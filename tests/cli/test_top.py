@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from msgspec.structs import replace
 
 from tests.cli.conftest import ZTOPO
 from tests.cli.terminal import Terminal
+from topo.board import COLUMNS
+from topo.cli.top import _column, command
 from topo.devcore import CaptureCounts, SideCounts, Statistics, Traffic
 from topo.plan import Plan
 from topo.run import folder
@@ -60,7 +63,7 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(path)}
-        for name in ("NO_COLOR", "TERM", "LC_ALL"):
+        for name in ("NO_COLOR", "TERM", "LC_ALL", "COLUMNS"):
             self.environment.pop(name, None)
         self.supervisor = Supervisor()
         self.terminals: list[Terminal] = []
@@ -134,7 +137,35 @@ def test_sort_and_only(place: Place) -> None:
     assert document["hosts"] == []
     done = place.top("--once", "--interval", "0.05", "--sort", "name", "--only", "a", "--only", "b[1]")
     assert [row.split()[0] for row in done.stdout.splitlines()[3:]] == ["a.in", "a.out", "b[1].in", "b[1].out"]
-    assert place.top("--sort", "colour").returncode == 2
+    for heading in ("NAME", "na", "Name"):
+        done = place.top("--once", "--interval", "0.05", "--sort", heading, "--only", "b")
+        assert [row.split()[0] for row in done.stdout.splitlines()[3:]] == ["b[0].in", "b[0].out", "b[1].in", "b[1].out"]
+
+
+@pytest.mark.parametrize(
+    ("value", "column"),
+    [(column.head, column.key) for column in COLUMNS]
+    + [("in/s", "in"), ("i", "in"), ("cpu", "cpu"), ("drop", "dropped"), ("un", "unroutable")],
+)
+def test_a_column_to_sort_by_is_called_as_it_is_headed(value: str, column: str) -> None:
+    parameter = next(option for option in command.params if option.name == "sort")
+    assert _column(click.Context(command), parameter, value) == column
+
+
+def test_what_is_no_column_or_not_enough_of_one_is_said(place: Place) -> None:
+    done = place.top("--sort", "colour")
+    assert done.returncode == 2
+    assert "'colour' is no column: there are name, type, peers, in, out," in done.stderr
+    assert "'p' is not enough: it may be peers, parts" in place.top("--sort", "p").stderr
+
+
+def test_elsewhere_it_is_as_wide_as_the_environment_says(place: Place) -> None:
+    show(place, "broker")
+    assert "RESTARTS" in place.top("--once", "--interval", "0.05").stdout
+    place.environment["COLUMNS"] = "50"
+    lines = place.top("--once", "--interval", "0.05").stdout.splitlines()
+    assert "STATE" in lines[2]
+    assert max(map(len, lines[2:])) <= 50
 
 
 def test_what_does_not_run_is_said(place: Place) -> None:

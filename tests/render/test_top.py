@@ -67,8 +67,8 @@ def test_a_line_is_no_wider_than_the_terminal_where_that_can_be(cells: int) -> N
     seen = looked_at(device("a" * 30, 5), apps=(AppSnapshot("b", (), "ready", ""),))
     fits = fitting(groups(seen), cells)
     lines = top_text.render(seen, Style(width=cells)).splitlines()[2:]
-    assert max(map(width, lines)) <= max(cells, 79)
-    assert {"name", "in", "out", "dropped"} <= {column.key for column, _ in fits}
+    assert max(map(width, lines)) <= max(cells, 43)
+    assert {"name", "in", "out", "dropped", "state"} <= {column.key for column, _ in fits}
 
 
 def test_columns_give_way_to_names_that_are_not_too_long() -> None:

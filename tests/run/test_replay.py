@@ -204,10 +204,29 @@ def test_while_nobody_takes_anything_ctrl_c_ends_it(rig: Rig) -> None:
     rig.record(record(0))
     process, lines = rig.begin("--into", "tcp://127.0.0.1:1", "--type", "PAIR")
     lines.wait_for("sending to")
+    lines.wait_for("^waiting for somebody at tcp://127.0.0.1:1 who takes messages$")
     process.send_signal(signal.SIGINT)
     lines.wait_for_end()
     assert process.wait(PATIENCE) == 0
     assert lines.seen[-1].startswith("0 messages sent")
+
+
+def test_what_is_left_out_is_counted_and_why(rig: Rig) -> None:
+    rig.record(record(0), record(1), record(2, side="out"), sockets={"a.in": "PULL", "a.out": "PUSH"})
+    sink, address = rig.socket(zmq.PULL)
+    done = rig.run("--into", address, "--type", "PUSH", "--from", "a.in")
+    assert done.stderr.splitlines()[-1].endswith(", 1 left out: they came in at a.out")
+    assert done.stderr.splitlines()[-1].startswith("2 messages sent in ")
+    assert [sink.recv_multipart() for _ in range(2)] == [[b"x"]] * 2
+    assert "left out" not in rig.run("--into", address, "--type", "PUSH", "--from", "a.in", "--from", "a.out").stderr
+
+
+def test_requests_that_go_into_a_pull_are_warned_of(rig: Rig) -> None:
+    rig.record(record(0, b"\x00id", b"", b"one"), sockets={"a.in": "ROUTER"})
+    sink, address = rig.socket(zmq.PULL)
+    done = rig.run("--into", address, "--type", "PUSH")
+    assert "warning: a.in is a ROUTER: a PUSH sends its ids along, as parts, and gets no answers" in done.stderr.splitlines()
+    assert sink.recv_multipart() == [b"\x00id", b"", b"one"]
 
 
 # Into a side

@@ -202,13 +202,19 @@ def style_for(stream: TextIO | None, color: str) -> Style:
         unicode = True
     except UnicodeEncodeError:
         unicode = False
-    return Style(color=colored, width=_width() if terminal else 200, unicode=unicode, terminal=terminal)
+    return Style(color=colored, width=_width() if terminal else _width_elsewhere(), unicode=unicode, terminal=terminal)
 
 
 def _width() -> int:
     import shutil
 
     return max(40, shutil.get_terminal_size().columns)
+
+
+def _width_elsewhere() -> int:
+    """In a file or a pipe: what the environment says, or enough for everything."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(40, int(columns)) if columns.isdecimal() and int(columns) else 200
 
 
 # -- what verbs share -------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TYPES = ("PUSH", "PUB", "DEALER", "PAIR")
 """Those that can send whatever they like."""
+SUBSCRIBED = ("PUB",)
+TAKES = {False: "who takes messages", True: "who has subscribed"}
 LATE = 0.05
 """Seconds of being late that are worth a word."""
 
@@ -94,13 +96,15 @@ def _replayed(chosen: Chosen, into: str, type: str, endpoint: str, speed: float 
     from topo.run.replaying import Replay, due
 
     try:
-        replay = Replay(type, endpoint)
+        replay = Replay(type, endpoint, on_waiting=lambda: say(f"waiting for somebody at {endpoint} {TAKES[type in SUBSCRIBED]}"))
     except zmq.ZMQError as error:
         raise Refusal(f"cannot connect to {endpoint}: {error.strerror}") from error
     begun = time.monotonic()
     with until_signal(lambda: None) as wanted:
         try:
             say(f"sending to {into}")
+            if type != "DEALER" and (routers := chosen.routers):
+                say(f"warning: {', '.join(routers)} is a ROUTER: a {type} sends its ids along, as parts, and gets no answers")
             if replay.wait_until_taken(wanted):
                 begun = time.monotonic()
                 replay.send(due(chosen, speed, loop=loop), lambda record: ids * chosen.has_id(record), wanted)
@@ -108,6 +112,7 @@ def _replayed(chosen: Chosen, into: str, type: str, endpoint: str, speed: float 
         finally:
             replay.close()
     parts = [f"{plural(replay.sent, 'message')} sent in {seconds:.1f} s"]
+    parts += [f"{chosen.left_out} left out: they came in at {', '.join(chosen.others)}"] if chosen.left_out else []
     parts += [f"{plural(replay.answers, 'answer')} thrown away"] if replay.answers else []
     parts += [f"up to {replay.latest:.1f} s late: they were not taken faster"] if speed and replay.latest > LATE else []
     parts += [f"the last {plural(chosen.torn, 'byte')} of the file are no whole message"] if chosen.torn else []
@@ -137,13 +142,19 @@ class Chosen:
             raise Refusal(f"{file} has nothing that came in at {missing}: there is {shown}")
         if not sources and len(self._sources) > 1:
             raise Refusal(f"{file} has messages that came in at several sides, name those to send with --from: {shown}")
+        self.others = tuple(sorted(there.keys() - self._sources))
+        """The sides whose messages are not sent."""
+        self.left_out = sum(there[socket] for socket in self.others)
+        """How many those are."""
+        self.routers = tuple(sorted(s for s in self._sources if self._recording.header.sockets.get(s) == "ROUTER"))
+        """The sides that put an id before each message."""
 
     def __iter__(self) -> Iterator[Record]:
         return (record for record in self._recording if record.socket in self._sources)
 
     def has_id(self, record: Record) -> bool:
         """Whether a ROUTER has put an id before it."""
-        return self._recording.header.sockets.get(record.socket) == "ROUTER"
+        return record.socket in self.routers
 
 
 def _target(into: str, name: str | None, type: str | None) -> tuple[str, str]:

@@ -65,9 +65,13 @@ def due(records: Iterable[Record], speed: float | None, *, loop: bool = False) -
 class Replay:
     """A socket that sends again what was recorded. It is made, used and closed in one thread."""
 
-    def __init__(self, type: str, endpoint: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises ZMQError if there is no such address."""
+    def __init__(
+        self, type: str, endpoint: str, clock: Callable[[], float] = time.monotonic, on_waiting: Callable[[], None] = lambda: None
+    ) -> None:
+        """Raises ZMQError if there is no such address. `on_waiting` is called once if for a while nobody takes anything."""
         self._clock = clock
+        self._on_waiting = on_waiting
+        self._said = False
         self._context: zmq.Context[Socket] = zmq.Context()
         self._socket = self._context.socket(SENT_AS.get(type, getattr(zmq, type)))
         self._socket.immediate = 1  # else what is sent before anybody is there waits in the socket, and seems to have been sent
@@ -94,7 +98,13 @@ class Replay:
         while wanted():
             if self._poll(STEP) & (zmq.POLLIN if self._waits_for_subscription else zmq.POLLOUT):
                 return True
+            self._waits()
         return False
+
+    def _waits(self) -> None:
+        if not self._said:
+            self._said = True
+            self._on_waiting()
 
     def send(self, what: Iterable[Due], ids: Callable[[Record], int], wanted: Callable[[], bool]) -> None:
         """Send each when it is due, without as many parts at its beginning as are `ids`; until nobody wants that any more."""
@@ -120,7 +130,8 @@ class Replay:
         while not self._poll(0) & zmq.POLLOUT:
             if not wanted():
                 return False
-            self._poll(STEP)
+            if not self._poll(STEP) & zmq.POLLOUT:
+                self._waits()
         return True
 
     def _poll(self, seconds: float, *, sending: bool = True) -> int:
