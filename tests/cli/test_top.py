@@ -89,7 +89,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     place = Place(tmp_path)
     with (
         folder.claim("t", "t.ztopo", environment=place.environment) as home,
-        Control(home.folder, place.supervisor, Journal(NOTHING)),
+        Control(home, place.supervisor, Journal(NOTHING)),
     ):
         yield place
         for terminal in place.terminals:
@@ -295,7 +295,7 @@ def test_when_it_ends_that_is_said_on_a_terminal_as_it_was(tmp_path: Path) -> No
     show(place, "first")
     with (
         folder.claim("t", "t.ztopo", environment=place.environment) as home,
-        Control(home.folder, place.supervisor, Journal(NOTHING)),
+        Control(home, place.supervisor, Journal(NOTHING)),
     ):
         terminal = place.terminal("--interval", "0.05")
         terminal.wait_for(lambda lines: bool(line_of(lines, "first.in")))

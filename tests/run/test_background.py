@@ -185,7 +185,7 @@ def test_wait_sees_whether_it_becomes_ready(tmp_path: Path, before: Phase, phase
             return Snapshot(name="t", file="", phase=before, pid=os.getpid(), started=0.0)
 
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with claim("t", "", environment=environment) as home, Control(home.folder, Starting(), journal):
+    with claim("t", "", environment=environment) as home, Control(home, Starting(), journal):
         assert _comes(find("t", environment), "ready", None) is comes
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -23,11 +26,12 @@ from topo.run.client import NotRunning, Refused, Topology
 from topo.run.control import Call, Control, Nothing, Verb
 from topo.run.events import StopAsked, Told
 from topo.run.feed import Feed, Missed
-from topo.run.journal import Journal
+from topo.run.journal import Journal, Record
 from topo.run.snapshot import Snapshot
 
 SNAPSHOT = Snapshot(name="t", file="/srv/t.ztopo", phase="running", pid=os.getpid(), started=1.0)
-JOURNAL = Journal(Plan("t", None, (), (), (), ()))
+JOURNAL_PLAN = Plan("t", None, (), (), (), ())
+JOURNAL = Journal(JOURNAL_PLAN)
 
 
 class Supervisor:
@@ -57,7 +61,7 @@ def supervisor() -> Supervisor:
 def running(tmp_path: Path, supervisor: Supervisor) -> Iterator[Topology]:
     """A topology that answers at a control socket."""
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
+    with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home, supervisor, JOURNAL):
         yield client.find("t", environment)
 
 
@@ -188,7 +192,7 @@ def test_a_stream_goes_on_until_the_topology_ends(
     feeds, over = counting(monkeypatch)
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
     with folder.claim("t", "", environment=environment) as home:
-        with Control(home.folder, supervisor, JOURNAL):
+        with Control(home, supervisor, JOURNAL):
             stream = client.find("t", environment).stream("count", PATIENCE)
             assert next(stream) == {"here": True}
             for number in range(3):
@@ -246,7 +250,7 @@ def test_what_is_missed_is_said_in_its_place() -> None:
 
 def test_the_end_does_not_wait_for_those_who_do_not_read(tmp_path: Path, supervisor: Supervisor) -> None:
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with folder.claim("t", "", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
+    with folder.claim("t", "", environment=environment) as home, Control(home, supervisor, JOURNAL):
         running = client.find("t", environment)
         half, full = running._connect(PATIENCE), running._connect(PATIENCE)
         half.sendall(b'{"verb": ')
@@ -257,6 +261,48 @@ def test_the_end_does_not_wait_for_those_who_do_not_read(tmp_path: Path, supervi
         assert half.recv(1) == b""
 
 
+# When the folder is removed
+
+
+@pytest.mark.parametrize("what", ["folder", "base", "control"])
+def test_what_is_removed_is_made_again_and_said(tmp_path: Path, supervisor: Supervisor, what: str) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    journal = Journal(JOURNAL_PLAN)
+    said: SimpleQueue[Record] = SimpleQueue()
+    journal.subscribe(said.put)
+    with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home, supervisor, journal, 0.01):
+        gone = {"folder": home.folder, "base": home.folder.parent, "control": home.folder / "control"}[what]
+        gone.unlink() if what == "control" else shutil.rmtree(gone)
+        record = said.get(timeout=PATIENCE)
+        assert (record.event, record.level) == ("reachable again", "warning")
+        assert record.message.endswith("was removed, and is made again")
+        assert client.find("t", environment).owner.file == "/srv/t.ztopo"
+        assert client.find("t", environment).ask("ping")
+        with pytest.raises(folder.Refused, match="runs already"), folder.claim("t", "", environment=environment):
+            pass
+    assert not home.folder.exists()
+
+
+def test_what_another_one_has_by_now_is_left_alone(tmp_path: Path, supervisor: Supervisor) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    journal = Journal(JOURNAL_PLAN)
+    said: SimpleQueue[Record] = SimpleQueue()
+    journal.subscribe(said.put)
+    with ExitStack() as second:
+        with ExitStack() as first:
+            home = first.enter_context(folder.claim("t", "first", environment=environment))
+            control = first.enter_context(Control(home, supervisor, journal, PATIENCE))
+            shutil.rmtree(home.folder)
+            other = second.enter_context(folder.claim("t", "second", environment=environment))
+            second.enter_context(Control(other, supervisor, JOURNAL))
+            control._look()
+            assert said.get(timeout=PATIENCE).event == "unreachable"
+            control._look()
+            assert said.empty()
+        assert client.find("t", environment).owner.file == "second"
+        assert client.find("t", environment).ask("ping")
+
+
 # Finding them
 
 
@@ -264,7 +310,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_no_obstacle(tmp_path: Path, sup
     deep = tmp_path / ("long" * 30)
     deep.mkdir()
     environment = {"XDG_RUNTIME_DIR": str(deep)}
-    with folder.claim("t" * 40, "", environment=environment) as home, Control(home.folder, supervisor, JOURNAL):
+    with folder.claim("t" * 40, "", environment=environment) as home, Control(home, supervisor, JOURNAL):
         assert len(os.fsencode(home.folder / "control")) > folder.LONGEST_PATH
         assert client.find(None, environment).ask("ping")
 

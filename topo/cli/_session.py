@@ -146,7 +146,7 @@ class _Session:
             beside.enter_context(self._way.beside(supervisor))
             beside.enter_context(_logged(self._log, journal, tell))
             beside.enter_context(Notifier(supervisor, journal))
-            beside.enter_context(Control(home.folder, supervisor, journal))
+            beside.enter_context(Control(home, supervisor, journal))
             journal.note("info", "begun", f"{self._plan.name} is starting, from {self._path}", data={"file": self._path})
             self._wishes.go_to(supervisor)
             return supervisor.run().code

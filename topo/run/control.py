@@ -6,6 +6,8 @@ A request is a line of JSON with a `verb`. The answers are lines too; the last o
 Each who asks has a thread here, so that nobody waits for somebody else, and the supervisor for none of them. What a stream has no
 room for is left out, and `{"missed": ...}` says how much that was.
 
+Whether the socket is still in its place is looked at every few seconds. If it is not it is made again, with the folder if need be.
+
 What can be asked is the table VERBS. An answer is a generator; it is closed when whoever asked has gone, so what it has set up it
 takes down in a `finally`.
 """
@@ -32,7 +34,7 @@ from topo.run.again import NotAgain
 from topo.run.changing import Changer, Moved
 from topo.run.events import Command, Done, ReloadAsked, StopAsked, Told, Undrained
 from topo.run.feed import Feed, Missed
-from topo.run.folder import CONTROL, control_path
+from topo.run.folder import CONTROL, Home, control_path, restore
 from topo.run.folder import Refused as Unusable
 from topo.run.joined import Declared, Wanted
 from topo.run.journal import Journal, Record
@@ -55,6 +57,8 @@ PATIENCE = 60.0
 """Seconds that may pass until the next request."""
 LAST_WORDS = 0.5
 """Seconds that those who look on have at the end to take what is left."""
+LOOK = 3.0
+"""Seconds from look to look at whether the socket is still in its place."""
 SHORTAGE = 0.1
 """Seconds to wait where the system has no descriptor or thread for one more."""
 
@@ -306,9 +310,13 @@ VERBS = {
 class Control:
     """The socket of a topology, and all who ask there. It answers within its block."""
 
-    def __init__(self, folder: Path, supervisor: Controlled, journal: Journal) -> None:
+    def __init__(self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK) -> None:
         """Raises `folder.Refused` if the socket cannot be made."""
-        self._folder = folder
+        self._home = home
+        self._folder = home.folder
+        self._look_every = look
+        self._trouble = ""
+        """Why the socket could not be made again, the last time that this was tried."""
         self._supervisor = supervisor
         self.taps = Taps(supervisor)
         self._journal = journal
@@ -318,7 +326,8 @@ class Control:
         """Those of whom the next request is awaited, the one who has been silent for the longest time first."""
         self._feeds: set[Feed[Any]] = set()
         self._closing = threading.Event()
-        self._listener = _listen(folder)
+        self._listener = _listen(self._folder)
+        self._identity = _identity(self._folder)
         self._bell, self._string = socket.socketpair()
         """What wakes the thread that accepts, at the end."""
         self._thread = threading.Thread(target=self._accept, name="ztopo control", daemon=True)
@@ -350,7 +359,11 @@ class Control:
     def _close(self) -> None:
         for end in (self._listener, self._bell, self._string):
             end.close()
-        (self._folder / CONTROL).unlink(missing_ok=True)
+        if self._is_in_place():
+            (self._folder / CONTROL).unlink(missing_ok=True)
+
+    def _is_in_place(self) -> bool:
+        return self._identity is not None and _identity(self._folder) == self._identity
 
     def _join(self, end: float) -> None:
         """Wait until all who ask have what they asked for, or that moment has come."""
@@ -375,10 +388,12 @@ class Control:
     # In the thread that accepts
 
     def _accept(self) -> None:
-        waiting = select.poll()
-        for heard in (self._listener, self._bell):
-            waiting.register(heard, select.POLLIN)
-        while waiting.poll() and not self._closing.is_set():
+        while not self._closing.is_set():
+            if not self._is_rung():
+                self._look()
+                continue
+            if self._closing.is_set():
+                return
             try:
                 connection, _ = self._listener.accept()
                 self._welcome(connection)
@@ -386,6 +401,32 @@ class Control:
                 continue
             except (OSError, RuntimeError):  # the system has no descriptor or thread for one more
                 self._closing.wait(SHORTAGE)
+
+    def _is_rung(self) -> bool:
+        """Wait until somebody comes, or it is time to look after the socket; say whether somebody has come."""
+        waiting = select.poll()
+        for heard in (self._listener, self._bell):
+            waiting.register(heard, select.POLLIN)
+        return bool(waiting.poll(self._look_every * 1000))
+
+    def _look(self) -> None:
+        """Make the socket again if it is not in its place any more, and the folder if that has gone; both are said."""
+        try:
+            whole = restore(self._home)
+            if self._is_in_place():
+                return
+            (self._folder / CONTROL).unlink(missing_ok=True)
+            listener = _listen(self._folder)
+        except (OSError, Unusable) as error:
+            why = error.diagnostic.message if isinstance(error, Unusable) else error.strerror or str(error)
+            if why != self._trouble:
+                self._trouble = why
+                self._journal.note("warning", "unreachable", f"{self._folder} was removed, and cannot be made again: {why}")
+            return
+        self._listener.close()
+        self._listener, self._identity, self._trouble = listener, _identity(self._folder), ""
+        what = self._folder if whole else self._folder / CONTROL
+        self._journal.note("warning", "reachable again", f"{what} was removed, and is made again")
 
     def _welcome(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # which some systems take over from the listener
@@ -458,6 +499,15 @@ class Control:
             self._silent[connection] = None
             if self._closing.is_set():
                 _hang_up(connection)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which socket lies in a folder, so that it is known again; None if there is none."""
+    try:
+        found = os.lstat(folder / CONTROL)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _listen(folder: Path) -> socket.socket:

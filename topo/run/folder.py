@@ -4,6 +4,9 @@ The lock is the kernel's, on a file in the folder: it is gone with the processes
 that is left over is no obstacle. The file says who holds it. It is shared with those who end everything should ztopo be killed; so
 whoever comes then waits until nothing of it is left, and cleans up what it could not.
 
+Some systems remove the folder while it is in use, as when the user's last session ends. Then `restore` makes it again, with a lock
+on the new file; those who are left after a kill hold the old one.
+
 The sockets of devices that bind `ipc://*` lie in this folder, and `control`, at which it can be asked: see `control.py`.
 
 There is one `ztopo up` of each name. Of topologies that programs run there may be several: the folder of such a one is called
@@ -32,7 +35,20 @@ from topo.run.limits import LONGEST_PATH
 from topo.run.tally import PREFIX
 from topo.source import Span
 
-__all__ = ["CONTROL", "Home", "Owner", "Refused", "base", "claim", "clear", "control_path", "folder_of", "is_there", "owner_of"]
+__all__ = [
+    "CONTROL",
+    "Home",
+    "Owner",
+    "Refused",
+    "base",
+    "claim",
+    "clear",
+    "control_path",
+    "folder_of",
+    "is_there",
+    "owner_of",
+    "restore",
+]
 
 CONTROL = "control"
 """The socket in the folder at which a topology can be asked."""
@@ -139,6 +155,27 @@ def claim(
         yield Home(folder, handle)
 
 
+def restore(home: Home) -> bool:
+    """Make the folder and its lock again if somebody has removed them, and say whether that was so.
+
+    OSError if that cannot be now: BlockingIOError if another topology of that name has begun in the meantime.
+    """
+    path = home.folder / "lock"
+    if _is_still(path, home.lock):
+        return False
+    _own(home.folder.parent)
+    _own(home.folder)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, os.pread(home.lock, 65536, 0), 0)
+        os.dup2(handle, home.lock, inheritable=False)
+    finally:
+        os.close(handle)
+    return True
+
+
 def _lock_any(name: str, environment: Mapping[str, str]) -> tuple[Path, int]:
     """Lock the first folder for topologies of that name in this program that is free."""
     for number in count(1):
@@ -149,11 +186,11 @@ def _lock_any(name: str, environment: Mapping[str, str]) -> tuple[Path, int]:
 
 
 def _release(folder: Path, handle: int) -> None:
-    _sweep(folder)
-    with suppress(FileNotFoundError):
+    if _is_still(folder / "lock", handle):  # or else the folder is another one's by now
+        _sweep(folder)
         os.unlink(folder / "lock")
-    with suppress(OSError):  # somebody has put something there: it is theirs
-        folder.rmdir()
+        with suppress(OSError):  # somebody has put something there: it is theirs
+            folder.rmdir()
     os.close(handle)
 
 
