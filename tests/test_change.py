@@ -257,6 +257,24 @@ def test_replicas_come_and_go_alone() -> None:
     assert steps(change(more, TEXT)) == ["end worker[4], worker[5]"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ('{ subscribe "a"; }', '{ subscribe "b"; }', ("reader option subscribe", '"a"', '"b"')),
+        ('{ subscribe "a"; }', '{ subscribe "a"; rcvhwm 7 }', ("reader option rcvhwm", "", "7")),
+    ],
+)
+def test_an_app_whose_socket_gets_other_options_is_started_again(old: str, new: str, found: tuple[str, str, str]) -> None:
+    head = "ztopo 1\napp source: PUB bind tcp://127.0.0.1:6001\n"
+    text = head + 'app reader {{\n    socket news: SUB connect source {options}\n    run "true"\n}}\n'
+    plan = change(text.format(options=old), text.format(options=new))
+    changed = of(plan, "reader")
+    assert (changed.action, changed.reasons) == ("changed", ("a program makes its sockets when it starts",))
+    assert differences(changed) == [found]
+    assert [type(step) for step in plan.steps if isinstance(step, End | Start)] == [End, Start]
+    assert change(text.format(options=old), text.format(options=old)).changes == ()
+
+
 def test_an_app_is_told_a_new_address_when_it_starts() -> None:
     plan = change(TEXT, edited(TEXT, ("127.0.0.1:6001", "127.0.0.1:6003")))
     sink = of(plan, "sink")

@@ -637,9 +637,27 @@ def _compared_app(before: Before, target: Target, name: str, old: AppPlan | None
             shown = [a or c.endpoint for a, c in zip(to, new.environment.get(variable, ()), strict=True)]
             work.differences.append(Difference(variable, " ".join(was), " ".join(shown), new.place))
             work.renewed = work.renewed or "a program is told addresses only when it starts"
+    _compare_own_sockets(work, old, new)
     if old.restart != new.restart:
         work.differences.append(Difference("restart", old.restart.policy, _policy(old, new), new.place))
     return work if work.differences else None
+
+
+def _compare_own_sockets(work: Work, old: AppPlan, new: AppPlan) -> None:
+    """What differs of the sockets that `topo.socket` makes for an app. Where they bind and connect is compared by its variables."""
+    there = {socket.id: socket for socket in old.sockets}
+    found = Work(work.name, old, new)
+    for socket in new.sockets:
+        was = there.get(socket.id)
+        if was is None or was == socket:
+            continue
+        if was.type != socket.type:
+            found.differences.append(Difference(f"{_side(socket.id)} type", was.type, socket.type, socket.place))
+        if was.options != socket.options:
+            _compare_options(found, was, socket)
+    if found.differences:
+        work.differences += found.differences
+        work.renewed = work.renewed or "a program makes its sockets when it starts"
 
 
 def _renew(work: Work, before: Before, losses: Losses) -> None:

@@ -97,3 +97,15 @@ def test_json(golden: Golden) -> None:
 def test_nothing_to_change() -> None:
     assert change_text.render(change(BEFORE), Style()) == "pipeline: nothing to change, 10 unchanged\n"
     assert json.loads(change_json.render(change(BEFORE), Style()))["changes"] == []
+
+
+def test_it_is_said_what_is_done_with_each_device() -> None:
+    before = BEFORE.replace("6001\n}", "6001\n    monitor PUB bind tcp://127.0.0.1:6003\n}")
+    running = plan_of(before)
+    after = edited()
+    text = change_text.render(plan_change(running, world(running), plan_of(after)), Style())
+    blocks = {block.split()[1]: block for block in text.split("\n\n") if block.startswith("~")}
+    assert "    its thread ends, and a process starts\n" in blocks["tasks"]
+    work = " ".join(blocks["work"].split())
+    assert "options of out are set, who reads its monitor gets nothing any more, out is bound anew; the device goes on" in work
+    assert "    its process ends, and starts again\n" in blocks["worker"]

@@ -65,3 +65,18 @@ def test_a_plan_that_cannot_be_saved_is_not_shown(world: World) -> None:
     planned = world.run("plan", "-o", "nowhere/saved")
     assert (planned.returncode, planned.stdout) == (2, "")
     assert planned.stderr.splitlines()[-1] == "error: cannot write nowhere/saved: No such file or directory"
+
+
+def test_what_runs_stands_for_its_file(world: World) -> None:
+    world.topology(RELAY)
+    world.write("other.ztopo", "ztopo 1\ntopology other\n")
+    assert world.run("plan").stderr.startswith("error: this folder holds several .ztopo files"), "and nothing runs"
+    assert world.run("plan", "t").returncode == 2
+    up = world.up("t.ztopo")
+    up.wait_for("^t is ready")
+    for arguments in ((), ("t",)):
+        planned = world.run("plan", *arguments)
+        assert (planned.returncode, planned.stdout) == (0, "t: nothing to change, 1 unchanged\n")
+    world.topology(RELAY.replace("sndhwm 7", "sndhwm 8"))
+    assert world.run("apply", "t").stderr.endswith("changed: 1 changed\n")
+    assert world.run("down").returncode == 0

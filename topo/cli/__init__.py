@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Exit",
     "Refusal",
+    "changed_argument",
     "color_option",
     "compiled",
     "declared_in",
@@ -255,6 +256,33 @@ def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str,
 def file_argument(f: F) -> F:
     """`[FILE]`: the topology, `-` for standard input; it may be left out where the folder holds exactly one. Comes as `file`."""
     return click.argument("file", required=False, type=click.Path(), callback=_given_or_only)(f)
+
+
+def changed_argument(f: F) -> F:
+    """`[FILE|NAME]`: as `file_argument`, and a topology that runs stands for its file, also if nothing is said. Comes as `file`."""
+    return click.argument("file", required=False, metavar="[FILE|NAME]", type=click.Path(), callback=_given_or_running)(f)
+
+
+def _given_or_running(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if context.resilient_parsing or value == "-" or (value is not None and os.path.exists(value)):
+        return value
+    from topo.run.client import Trouble
+
+    refusal: click.ClickException | None = None
+    if value is None:
+        try:
+            return only_file()
+        except Refusal as several:
+            refusal = several
+    try:
+        running = topology(value)
+    except (Trouble, Refusal):
+        if refusal is not None:
+            raise refusal from None
+        return value  # of which is said then that it cannot be read
+    if running.owner.program or not os.path.isfile(running.owner.file):
+        raise Refusal(f"{running.id} runs from {running.owner.file}, which is no file: name the one to use")
+    return running.owner.file
 
 
 def files_argument(f: F) -> F:

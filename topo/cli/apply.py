@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, compiled, file_argument, formats, out, say, set_option, style_for, topology
+from topo.cli import Exit, Refusal, changed_argument, color_option, compiled, formats, out, say, set_option, style_for, topology
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@file_argument
+@changed_argument
 @set_option
 @click.option(
     "--format", type=click.Choice(formats("change")), default="text", show_default=True, help="How the plan is written."
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @color_option
 def command(file: str, params: dict[str, str], format: str, color: str) -> Exit:
     """Change the topology that runs to what FILE says, or do what `ztopo plan -o FILE` has saved.
+
+    NAME is that of a topology that runs, and stands for the file that it was started from.
 
     What is done is shown first, as `ztopo plan` shows it, then each step. Nothing else is touched. If a step cannot be done,
     everything goes back, and what ran still runs: that ends with 1. Ends with 78 if the file is invalid, or if something has started,

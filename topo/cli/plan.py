@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, Refusal, color_option, compiled, file_argument, formats, out, say, set_option, style_for, topology
+from topo.cli import Exit, Refusal, changed_argument, color_option, compiled, formats, out, say, set_option, style_for, topology
 
 if TYPE_CHECKING:
     from topo.steps import ChangePlan
@@ -19,7 +19,7 @@ FOR_ITS_OWNER = 0o600
 
 
 @click.command()
-@file_argument
+@changed_argument
 @set_option
 @click.option("--format", type=click.Choice(formats("change")), default="text", show_default=True, help="How it is written.")
 @click.option("-o", "--output", metavar="PLAN", help="Save the plan as well, for `ztopo apply PLAN`.")
@@ -28,7 +28,7 @@ FOR_ITS_OWNER = 0o600
 def command(file: str, params: dict[str, str], format: str, output: str | None, exit_code: bool, color: str) -> Exit:
     """Say what would change if the topology in FILE ran instead of what runs by its name, and what that means for messages.
 
-    Nothing is changed. What is saved holds for this moment: once something has started, ended or changed, it is refused.
+    NAME is that of a topology that runs, and stands for the file that it was started from. Nothing is changed. What is saved holds for this moment: once something has started, ended or changed, it is refused.
     """
     from topo.change import plan_change
     from topo.compile import make_plan

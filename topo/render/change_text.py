@@ -9,7 +9,24 @@ from collections.abc import Iterator, Sequence
 
 from topo.model import REPLICA
 from topo.render import Style
-from topo.steps import ChangePlan, ComponentChange, Difference, Effect, Loss
+from topo.steps import (
+    Attach,
+    Bind,
+    ChangePlan,
+    ComponentChange,
+    Connect,
+    Detach,
+    Difference,
+    Disconnect,
+    Effect,
+    End,
+    Home,
+    Loss,
+    SetOption,
+    Start,
+    Step,
+    Unbind,
+)
 from topo.text import clean, cut, width, wrap
 
 __all__ = ["render"]
@@ -32,8 +49,9 @@ def render(plan: ChangePlan, style: Style) -> str:
     """The whole text."""
     cells = min(style.width, WIDEST)
     lines = [style.paint(line, "bold") for line in wrap(clean(f"{plan.name}: {_counts(plan)}"), cells)]
+    done = _done(plan.steps)
     for alike in _folded(plan.changes):
-        lines += ["", *_component(alike, style, cells)]
+        lines += ["", *_component(alike, done.get(alike[0].name, ""), style, cells)]
     legend = [effect for effect in LEGEND if any(change.effect == effect for change in plan.changes)]
     if legend:
         lines.append("")
@@ -72,7 +90,52 @@ def _declared(text: str) -> str:
     return REPLICA.sub("[]", text)
 
 
-def _component(alike: list[ComponentChange], style: Style, cells: int) -> Iterator[str]:
+def _done(steps: Sequence[Step]) -> dict[str, str]:
+    """What is done with each device or app that there is already, in words."""
+    ended, started = (dict(_homes(steps, kind)) for kind in (End, Start))
+    anew = {name: _anew(ended[name], started[name], name) for name in ended.keys() & started.keys()}
+    attached = {step.device for step in steps if isinstance(step, Attach)}
+    in_place: dict[str, list[str]] = {}
+    for step in steps:
+        match step:
+            case Bind(device, socket) | Unbind(device, socket):
+                what = f"{_side(socket)} is bound anew"
+            case Connect(device, socket) | Disconnect(device, socket):
+                what = f"{_side(socket)} is connected anew"
+            case SetOption(device, socket):
+                what = f"options of {_side(socket)} are set"
+            case Detach(device):
+                what = "its monitor is made anew" if device in attached else "who reads its monitor gets nothing any more"
+            case _:
+                continue
+        in_place.setdefault(device, []).append(what)
+    return anew | {name: f"{', '.join(dict.fromkeys(words))}; the device goes on" for name, words in in_place.items()}
+
+
+def _side(socket: str) -> str:
+    return socket.rpartition(".")[2]
+
+
+def _homes(steps: Sequence[Step], kind: type[End] | type[Start]) -> Iterator[tuple[str, Home | None]]:
+    """Who ends, or starts, and in which process of devices; None is one of its own that is no device's."""
+    for step in steps:
+        if isinstance(step, kind):
+            yield from ((lodger.device.name, lodger.home) for lodger in step.devices)
+            yield from ((app.name, None) for app in step.apps)
+
+
+def _anew(old: Home | None, new: Home | None, name: str) -> str:
+    before, after = _where(old, name), _where(new, name)
+    return f"its {before} ends, and starts again" if before == after else f"its {before} ends, and a {after} starts"
+
+
+def _where(home: Home | None, name: str) -> str:
+    if home is None or home.name == name:
+        return "process"
+    return "thread" if home.hosted else f"thread in the process {home.name}"
+
+
+def _component(alike: list[ComponentChange], done: str, style: Style, cells: int) -> Iterator[str]:
     change = alike[0]
     sign = SIGNS[change.action]
     names = (
@@ -86,8 +149,8 @@ def _component(alike: list[ComponentChange], style: Style, cells: int) -> Iterat
     yield "    " + style.paint(cut(clean(f"{change.kind}, {change.place.where}"), cells - 4, style.ellipsis), "dim")
     for difference in change.differences:
         yield from _difference(difference, style, cells)
-    for reason in change.reasons:
-        yield from _indented(reason, cells)
+    for text in filter(None, (done, *change.reasons)):
+        yield from _indented(text, cells)
     for loss in change.losses:
         yield from _indented(_loss(loss, alike), cells)
 
