@@ -62,6 +62,8 @@ def test_who_has_an_address_is_said_as_far_as_it_is_known() -> None:
     text = f"app a: PUSH bind tcp://*:5555 {RUN}"
     (found,) = said(text, refusing("tcp://*:5555", errno.EADDRINUSE, Holder(4711, "python other.py", "root")))
     assert (found.labels[0].text, found.notes) == ("held by process 4711", ("process 4711 is python other.py",))
+    (found,) = said(text, refusing("tcp://*:5555", errno.EADDRINUSE, Holder(4711, "python -P -m topo", "root", "beam")))
+    assert (found.labels[0].text, found.notes) == ("held by topology `beam` (process 4711)", ())
     (found,) = said(text, refusing("tcp://*:5555", errno.EADDRINUSE, Holder(user="root")))
     assert (found.labels[0].text, found.notes) == ("held by a process of the user root", ())
 

@@ -35,11 +35,24 @@ OVER_TCP = frozenset({"tcp", "ws", "wss"})
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds an address: a process and its command, or only a user if the system tells no more."""
+    """Who holds an address: a topology, or else a process and its command, or only a user if the system tells no more."""
 
     pid: int = 0
     command: str = ""
     user: str = ""
+    topology: str = ""
+
+    @property
+    def held(self) -> str:
+        """By whom, in a few words."""
+        if self.topology:
+            return f"held by topology `{self.topology}` (process {self.pid})"
+        return f"held by process {self.pid}" if self.pid else f"held by a process of the user {self.user}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What more there is to say of it."""
+        return (f"process {self.pid} is {self.command}",) if self.command and not self.topology else ()
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -568,6 +568,31 @@ def test_a_taken_port_is_said_before_anything_starts(world: World, ends_well: En
     assert "there" not in up.text.replace("somebody listens there", "")
 
 
+def test_a_port_that_another_topology_has_is_said_to_be_held_by_that(world: World, ends_well: Ends) -> None:
+    world.write(
+        "first.ztopo", "ztopo 1\ntopology first\n\ndevice d: streamer { in PULL bind tcp://127.0.0.1:*; out PUSH bind ipc://* }\n"
+    )
+    first = world.up("first.ztopo")
+    port = int(first.wait_for(r"^ +in +tcp://127.0.0.1:(\d+)$")[1])
+    first.wait_for("^first is ready")
+    by_it = r"held by topology `first` \(process \d+\)"
+    taken_port(world, port)
+    second = world.up("t.ztopo")
+    assert second.end() == 78
+    assert re.search(by_it, second.text)
+    assert " is python" not in second.text.replace(sys.executable, "python")
+    taken_port(world, port, '  # ztopo: allow ZT601 "as if it had been free a moment ago"')
+    third = world.up("t.ztopo")
+    assert third.end() == 1
+    assert re.search(rf"ZT901(.*\n)+.*{by_it}", third.text)
+    world.topology(app("never", SLEEPER))
+    measured = world.up("t.ztopo", f"--metrics=127.0.0.1:{port}")
+    assert measured.end() == 78
+    assert re.search(rf"ZT916(.*\n)+.*{by_it}", measured.text)
+    first.interrupt()
+    ends_well(first, 0)
+
+
 def test_a_port_that_is_taken_in_the_meantime_stops_the_start(world: World, ends_well: Ends) -> None:
     with listener(socket.AF_INET, ("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]

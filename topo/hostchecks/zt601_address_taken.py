@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from topo.check import check
 from topo.diagnostic import Diagnostic, Label
 from topo.graph import Graph
-from topo.host import Holder, Host, refused
+from topo.host import Host, refused
 
 
 @check("ZT601", "an address that is taken on this host")
@@ -34,16 +34,9 @@ def address_taken(graph: Graph, host: Host) -> Iterator[Diagnostic]:
     ```
     """
     for written, found in refused(graph, host, errno.EADDRINUSE):
-        command = found.holder.command if found.holder else ""
         yield Diagnostic(
             code="ZT601",
             message=f"`{written.endpoint.text}`, which `{written.socket.declared}` binds, is taken",
-            labels=(Label(written.endpoint.span, _by(found.holder)),),
-            notes=(f"process {found.holder.pid} is {command}",) if found.holder and command else (),
+            labels=(Label(written.endpoint.span, found.holder.held if found.holder else "somebody listens there"),),
+            notes=found.holder.notes if found.holder else (),
         )
-
-
-def _by(holder: Holder | None) -> str:
-    if holder is None:
-        return "somebody listens there"
-    return f"held by process {holder.pid}" if holder.pid else f"held by a process of the user {holder.user}"

@@ -154,7 +154,7 @@ def _of_ipc(endpoint: str) -> Holder | None:
         if not hasattr(socket, "SO_PEERCRED"):
             return None
         pid, uid, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return Holder(pid, _command(pid), _user(uid))
+    return _process(pid, _user(uid))
 
 
 def _of_tcp(endpoint: str) -> Holder | None:
@@ -187,8 +187,14 @@ def _of_inode(inode: str) -> Holder | None:
     wanted = f"socket:[{inode}]"
     for process in Path("/proc").iterdir():
         if process.name.isdecimal() and _has_open(process, wanted):
-            return Holder(int(process.name), _command(int(process.name)))
+            return _process(int(process.name))
     return None
+
+
+def _process(pid: int, user: str = "") -> Holder:
+    from topo.run.folder import topology_of  # not before: each process of devices imports this module
+
+    return Holder(pid, _command(pid), user, topology_of(pid))
 
 
 def _has_open(process: Path, wanted: str) -> bool:

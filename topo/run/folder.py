@@ -48,6 +48,7 @@ __all__ = [
     "is_there",
     "owner_of",
     "restore",
+    "topology_of",
 ]
 
 CONTROL = "control"
@@ -291,6 +292,32 @@ def _own(folder: Path) -> None:
         raise PermissionError(0, f"{folder} belongs to somebody else")
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)
+
+
+def topology_of(pid: int, environment: Mapping[str, str] = os.environ) -> str:
+    """The topology that a process is part of: it runs that, or was started for it. Nothing if there is none."""
+    owners = {owner.pid: owner for owner in _owners(environment)}
+    asked = pid
+    while pid > 1:
+        owner = owners.get(pid)
+        if owner is not None and is_there(owner) and (pid == asked or not owner.program):
+            return owner.name
+        pid = _parent(pid)
+    return ""
+
+
+def _owners(environment: Mapping[str, str]) -> Iterator[Owner]:
+    for lock in base(environment).glob("*/lock"):
+        with suppress(OSError), open(lock, "rb") as file:
+            yield owner_of(file.fileno())
+
+
+def _parent(pid: int) -> int:
+    """The process that has started a process, or has inherited it; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def owner_of(handle: int) -> Owner:

@@ -80,20 +80,13 @@ def bind_failed(places: Places, failed: Failed, bind: BindPlan) -> Diagnostic:
     app worker: REP connect broker.out { run "python worker.py" }
     ```
     """
-    command = failed.holder.command if failed.holder else ""
-    held = f"process {failed.holder.pid} is {command}" if failed.holder and command else ""
+    holder = failed.holder
     return Diagnostic(
         code="ZT901",
         message=f"`{failed.socket}` cannot bind {failed.endpoint}: {failed.reason}",
-        labels=places.label(bind.place, _process(failed.holder)),
-        notes=(*([held] if held else []), *_advice(failed), *places.note(bind.place)),
+        labels=places.label(bind.place, holder.held if holder else ""),
+        notes=(*(holder.notes if holder else ()), *_advice(failed), *places.note(bind.place)),
     )
-
-
-def _process(holder: Holder | None) -> str:
-    if holder is None:
-        return ""
-    return f"held by process {holder.pid}" if holder.pid else f"held by a process of the user {holder.user}"
 
 
 def _advice(failed: Failed) -> tuple[str, ...]:
@@ -402,7 +395,7 @@ def metrics_unservable(address: str, why: str, holder: Holder | None) -> Diagnos
     return Diagnostic(
         code="ZT916",
         message=f"metrics cannot be served at {address}: {why}",
-        notes=(f"process {holder.pid} is {holder.command}",) if holder and holder.pid else (),
+        notes=((holder.held,) if holder.topology else holder.notes) if holder else (),
     )
 
 
