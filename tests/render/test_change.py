@@ -99,6 +99,15 @@ def test_nothing_to_change() -> None:
     assert json.loads(change_json.render(change(BEFORE), Style()))["changes"] == []
 
 
+def test_files_that_are_called_by_their_whole_paths_are_called_from_their_folder() -> None:
+    def made(text: str) -> Plan:
+        return make_plan(compile(Source(text, "/srv/lines/of/a/plant/pipeline.ztopo")))
+
+    running = made(BEFORE)
+    text = change_text.render(plan_change(running, world(running), made(edited())), Style())
+    assert text == change_text.render(CHANGE, Style())
+
+
 def test_it_is_said_what_is_done_with_each_device() -> None:
     before = BEFORE.replace("6001\n}", "6001\n    monitor PUB bind tcp://127.0.0.1:6003\n}")
     running = plan_of(before)

@@ -56,3 +56,14 @@ def test_status_calls_the_file_from_here_where_it_has_no_room(monkeypatch: pytes
     there = Snapshot("t", f"{folder}/t.ztopo", "running", 1, 1.0)
     assert status_text.render(there, Style()).splitlines()[1] == "from t.ztopo"
     assert status_text.render(there, Style(width=900)).splitlines()[1] == f"from {folder}/t.ztopo"
+
+
+def test_on_a_terminal_what_stands_above_breaks_at_blanks() -> None:
+    long = "t" * 70
+    for text in (
+        members_text.render([seen(long)], Style(terminal=True)),
+        status_text.render(snapshot(long), Style(terminal=True)),
+    ):
+        assert text.splitlines()[0].startswith(f"{long} is")
+        assert width(text.splitlines()[0]) <= 80
+    assert members_text.render([seen(long)], Style()).splitlines()[0] == f"{long} is running: process 4702"

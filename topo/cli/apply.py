@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -86,11 +87,15 @@ def _carry_out(there: Topology, plan: ChangePlan, texts: dict[str, str]) -> Exit
     """Have it done, and show what happens."""
     import msgspec
 
+    from topo.render import here
+    from topo.text import nearest
+
+    folders = (here(), os.path.dirname(there.owner.file))
     done = False
     for answer in there.stream("apply", change=msgspec.to_builtins(plan), sources=texts):
         if "done" in answer:
             done = answer["done"]
         elif "message" in answer:
-            where = answer.get("where", "")
+            where = nearest(answer.get("where", ""), *folders)
             say(f"{answer['message']}" + (f"  {where}" if where else ""))
     return Exit.DONE if done else Exit.FINDINGS

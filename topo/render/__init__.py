@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from topo.source import Span
-from topo.text import plural
+from topo.text import plural, sentence
 from topo.zeromq.options import OPTIONS
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "lines",
     "place",
     "plural",
+    "said",
     "shown",
     "shown_bytes",
     "to_json",
@@ -83,6 +84,11 @@ def here() -> str:
         return os.getcwd()
     except OSError:
         return ""
+
+
+def said(text: str, style: Style) -> list[str]:
+    """A text in lines: on a terminal as many as it takes there, elsewhere one."""
+    return sentence(text, style.width) if style.terminal else [text]
 
 
 def place(span: Span) -> dict[str, Any]:

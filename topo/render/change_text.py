@@ -5,10 +5,11 @@ Replicas that change alike are shown once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 
 from topo.model import REPLICA
-from topo.render import Style
+from topo.render import Style, here
 from topo.steps import (
     Attach,
     Bind,
@@ -27,7 +28,7 @@ from topo.steps import (
     Step,
     Unbind,
 )
-from topo.text import clean, cut, width, wrap
+from topo.text import clean, cut, nearest, width, wrap
 
 __all__ = ["render"]
 
@@ -50,8 +51,9 @@ def render(plan: ChangePlan, style: Style) -> str:
     cells = min(style.width, WIDEST)
     lines = [style.paint(line, "bold") for line in wrap(clean(f"{plan.name}: {_counts(plan)}"), cells)]
     done = _done(plan.steps)
+    folders = (here(), _folder(plan.changes))
     for alike in _folded(plan.changes):
-        lines += ["", *_component(alike, done.get(alike[0].name, ""), style, cells)]
+        lines += ["", *_component(alike, done.get(alike[0].name, ""), folders, style, cells)]
     legend = [effect for effect in LEGEND if any(change.effect == effect for change in plan.changes)]
     if legend:
         lines.append("")
@@ -88,6 +90,12 @@ def _of_any(change: ComponentChange) -> object:
 
 def _declared(text: str) -> str:
     return REPLICA.sub("[]", text)
+
+
+def _folder(changes: Iterable[ComponentChange]) -> str:
+    """The folder that all files are in which are called by their whole paths; empty if there is none."""
+    found = {os.path.dirname(change.place.file) for change in changes if os.path.isabs(change.place.file)}
+    return os.path.commonpath(found) if found else ""
 
 
 def _done(steps: Sequence[Step]) -> dict[str, str]:
@@ -135,7 +143,7 @@ def _where(home: Home | None, name: str) -> str:
     return "thread" if home.hosted else f"thread in the process {home.name}"
 
 
-def _component(alike: list[ComponentChange], done: str, style: Style, cells: int) -> Iterator[str]:
+def _component(alike: list[ComponentChange], done: str, folders: tuple[str, str], style: Style, cells: int) -> Iterator[str]:
     change = alike[0]
     sign = SIGNS[change.action]
     names = (
@@ -146,7 +154,9 @@ def _component(alike: list[ComponentChange], done: str, style: Style, cells: int
     names = cut(clean(names), cells - 12, style.ellipsis)
     effect = style.paint(change.effect, EFFECT_COLORS[change.effect])
     yield f"{style.paint(sign, SIGN_COLORS[sign])} {style.paint(names, 'bold')}{' ' * max(1, cells - 2 - width(names) - len(change.effect))}{effect}"
-    yield "    " + style.paint(cut(clean(f"{change.kind}, {change.place.where}"), cells - 4, style.ellipsis), "dim")
+    yield "    " + style.paint(
+        cut(clean(f"{change.kind}, {nearest(change.place.where, *folders)}"), cells - 4, style.ellipsis), "dim"
+    )
     for difference in change.differences:
         yield from _difference(difference, style, cells)
     for text in filter(None, (done, *change.reasons)):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from topo.render import Style
+from topo.render import Style, said
 from topo.run.client import Seen
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot
 from topo.text import ago, table
@@ -37,7 +37,9 @@ def render(found: Sequence[Seen], style: Style) -> str:
 
 def _said(seen: Seen, style: Style) -> str:
     assert seen.snapshot is not None
-    return f"{style.paint(seen.topology.id, 'bold')} is {seen.snapshot.phase}: process {seen.snapshot.pid}"
+    rest = f" is {seen.snapshot.phase}: process {seen.snapshot.pid}"
+    lines = said(seen.topology.id + rest, style)
+    return "\n".join(lines) if len(lines) > 1 else style.paint(seen.topology.id, "bold") + rest
 
 
 def _rows(seen: Seen, now: float) -> Iterator[tuple[str, ...]]:

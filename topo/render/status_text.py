@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from topo.render import Style, here
+from topo.render import Style, here, said
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot
 from topo.text import ago, nearest, table, width
 
@@ -34,7 +34,10 @@ def render(snapshot: Snapshot, style: Style) -> str:
 
 def _lines(snapshot: Snapshot, style: Style, now: float) -> Iterator[str]:
     phase = style.paint(snapshot.phase, GOOD.get(snapshot.phase, "yellow"))
-    yield f"{style.paint(snapshot.name, 'bold')} is {phase}: process {snapshot.pid}, for {ago(now - snapshot.started)}"
+    rest = f": process {snapshot.pid}, for {ago(now - snapshot.started)}"
+    first, *more = said(f"{snapshot.name} is {snapshot.phase}{rest}", style)
+    yield first if more else f"{style.paint(snapshot.name, 'bold')} is {phase}{rest}"
+    yield from more
     yield f"from {_file(snapshot.file, style.width - 5)}"
     members: tuple[DeviceSnapshot | AppSnapshot, ...] = (*snapshot.devices, *snapshot.apps)
     if not members:

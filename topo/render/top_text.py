@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from topo.board import fitting, groups, head, line, ordered, summary
-from topo.render import Style
+from topo.render import Style, said
 from topo.text import ago
 from topo.watch import Rates
 
@@ -23,7 +23,7 @@ def render(rates: Rates, style: Style, sort: str | None = None) -> str:
     """The whole table."""
     found = ordered(groups(rates), sort)
     columns = fitting(found, style.width)
-    lines = [summary(rates, ago(time.time() - rates.started))]
+    lines = said(summary(rates, ago(time.time() - rates.started)), style)
     if found:
         lines += ["", style.paint(head(columns), "dim"), *(line(row, columns) for group in found for row in group.rows)]
     return "\n".join(lines) + "\n"
