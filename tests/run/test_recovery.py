@@ -94,6 +94,7 @@ def test_one_restart_too_many_ends_the_topology_and_says_why(world: World, ends_
     way_in, way_out = addresses(up)
     with peer(zmq.PUSH, way_in) as source, peer(zmq.PULL, way_out) as sink:
         assert arrives(source, sink, b"counted")
+        assert arrives(source, sink, b"which it is before the next one is read")
         os.kill(pid, signal.SIGABRT)
         up.wait_for(r"^error\[ZT904\]: the process of `jobs` was killed by SIGABRT")
     up.wait_for(rf"lived in process {pid}")
