@@ -94,7 +94,8 @@ def test_one_restart_too_many_ends_the_topology_and_says_why(world: World, ends_
     way_in, way_out = addresses(up)
     with peer(zmq.PUSH, way_in) as source, peer(zmq.PULL, way_out) as sink:
         assert arrives(source, sink, b"counted")
-        assert arrives(source, sink, b"which it is before the next one is read")
+        # it counts at the end of a turn, which may come after the message has arrived
+        assert any(re.search(r'"messages": [1-9]', world.run("status", "t", "--format", "json").stdout) for _ in range(100))
         os.kill(pid, signal.SIGABRT)
         up.wait_for(r"^error\[ZT904\]: the process of `jobs` was killed by SIGABRT")
     up.wait_for(rf"lived in process {pid}")
