@@ -108,6 +108,32 @@ def test_one_restart_too_many_ends_the_topology_and_says_why(world: World, ends_
     assert re.search(r"^ +note: `jobs` was started again 2 times within 3600 s", logged, re.MULTILINE)
 
 
+def test_an_assertion_in_libzmq_ends_that_device_alone_which_starts_again(world: World, ends_well: Ends) -> None:
+    """A PLAIN server that enforces a domain and has none aborts when somebody connects. ztopo and the other devices live on."""
+    world.topology(
+        """device broken: streamer { run process; restart on-failure max 1000 in 60s
+    # ztopo: allow ZT709 "it is to abort"
+    in PULL bind tcp://127.0.0.1:* { plain_server true; zap_enforce_domain true }; out PUSH bind tcp://127.0.0.1:* }
+"""
+        + STREAMER.format("never")
+    )
+    up = world.up("t.ztopo")
+    broken = addresses(up)[0]
+    way_in, way_out = addresses(up)
+    up.wait_for("is ready")
+    with zmq.Context() as context, context.socket(zmq.PUSH) as client:
+        client.linger = 0
+        client.plain_username = b"somebody"
+        client.connect(broken)
+        up.wait_for(r"^broken +\| Assertion failed: .*\(src/.*cpp:\d+\)$")
+        up.wait_for(r"^warning\[ZT904\]: the process of `broken` was killed by SIGABRT$")
+    up.wait_for(r"^broken +ready")
+    with peer(zmq.PUSH, way_in) as source, peer(zmq.PULL, way_out) as sink:
+        assert arrives(source, sink, b"lives")
+    up.interrupt()
+    ends_well(up, 0)
+
+
 def test_what_is_never_started_again_takes_the_rest_along(world: World, ends_well: Ends) -> None:
     world.topology(STREAMER.format("never") + app("other", SLEEPER))
     up = world.up("t.ztopo")
