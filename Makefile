@@ -47,8 +47,9 @@ $(VENV)/developable: $(SOURCES)
 up: $(VENV)/installed
 	@$(BIN)/ztopo up examples/request_broker.ztopo
 
+# Two at a time: most of them wait for processes and sockets. What is in one file stays together.
 test: $(VENV)/testable
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/developable
 	$(BIN)/ruff check .
