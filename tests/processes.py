@@ -1,17 +1,28 @@
-"""Watching a process by what it prints: waiting for lines, never for time."""
+"""Watching a process by what it prints, or by what can be asked: waiting for lines and states, never for time."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
-__all__ = ["PATIENCE", "Lines"]
+__all__ = ["PATIENCE", "Lines", "wait_until"]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """How many seconds something may take before a test gives it up; nothing waits that long in a test that passes."""
+PAUSE = 0.001
+"""Seconds between two questions that nobody answers by himself."""
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Ask until it holds. Nobody tells when that is."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"{what} did not come"
+        time.sleep(PAUSE)
 
 
 class Lines:

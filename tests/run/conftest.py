@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE, Lines
+from tests.processes import PATIENCE, Lines, wait_until
 from topo.run import client
 from topo.run.snapshot import DeviceSnapshot
 
@@ -98,9 +97,7 @@ class World:
 
     def wait_for_state(self, holds: Callable[[DeviceSnapshot], bool]) -> None:
         """Look at what runs here until something holds of its only device."""
-        end = time.monotonic() + PATIENCE
-        while not holds(client.find(environment=self.environment).snapshot().devices[0]):
-            assert time.monotonic() < end, "it does not come to that"
+        wait_until(lambda: holds(client.find(environment=self.environment).snapshot().devices[0]), "such a state")
 
     def kill(self, device: str) -> None:
         """Kill the process of a device of what runs here."""

@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import zmq
 
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, wait_until
 from tests.run.conftest import Up, World
 
 Ends = Callable[[Up, int], None]
@@ -91,9 +90,7 @@ def come_and_go(context: zmq.Context[zmq.Socket[bytes]], address: str, sink: zmq
 
 def wait_for_descriptors(pid: int, most: int) -> None:
     """Wait until a process has closed what it had for those who have gone."""
-    end = time.monotonic() + PATIENCE
-    while descriptors(pid) > most:
-        assert time.monotonic() < end, f"{descriptors(pid)} descriptors stay open, {most} at first"
+    wait_until(lambda: descriptors(pid) <= most, f"the {most} descriptors of the beginning")
 
 
 def test_peers_that_come_and_go_leave_nothing_behind(world: World, ends_well: Ends) -> None:

@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, wait_until
 from tests.run.conftest import World
 from tests.run.test_up import SLEEPER, app
 from topo.diagnostic import Diagnostic
@@ -181,7 +180,7 @@ def wait_until_written(path: Path, number: int) -> None:
             return any(wanted in file.read_bytes() for file in pieces(path))
         return False
 
-    wait_for(is_there)
+    wait_until(is_there, f"{number} in the log")
 
 
 def test_a_tail_follows_through_rotation(journal: Journal, path: Path) -> None:
@@ -271,7 +270,7 @@ def test_a_full_disk_is_said_once_and_what_is_missing_is_counted(
 
     with Log(path, journal, complain):
         journal.wrote("there", "before", False)
-        wait_for(lambda: path.stat().st_size > 0)
+        wait_until(lambda: path.stat().st_size > 0, "a line")
         disk.full = True
         journal.wrote("there", "lost", False)
         assert heard.wait(PATIENCE)
@@ -375,9 +374,3 @@ def test_logs_of_one_that_never_ran(world: World) -> None:
     done = world.run("logs", "nobody")
     assert (done.returncode, done.stderr) == (3, "error: there is no log of nobody: nobody is not running\n")
     assert world.run("logs").returncode == 3
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait for what a thread does that tells nobody."""
-    while not holds():
-        threading.Event().wait(0.001)

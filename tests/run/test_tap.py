@@ -8,14 +8,13 @@ import re
 import resource
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zmq
 
-from tests.processes import PATIENCE, Lines
+from tests.processes import PATIENCE, Lines, wait_until
 from tests.run.conftest import ZTOPO, Up, World
 from topo.recording import Recording
 from topo.run.client import Topology, find
@@ -138,13 +137,6 @@ def rig(world: World) -> Iterator[Rig]:
         yield rig
     finally:
         rig.close()
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Ask until it holds. Nobody tells when that is."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"{what} did not come"
 
 
 BOTH = pytest.mark.parametrize("monitor", ["", OPEN], ids=["without a monitor", "with one"])
