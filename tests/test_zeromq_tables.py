@@ -59,7 +59,7 @@ def make() -> Iterator[Open]:
 def event(socket: zmq.Socket[bytes], wanted: set[str]) -> str:
     """Wait for the first of some events of a monitored socket."""
     monitor = socket.get_monitor_socket()
-    while monitor.poll(10_000):
+    while monitor.poll(30_000):
         name = zmq.Event(recv_monitor_message(monitor)["event"]).name
         if name in wanted:
             return name

@@ -69,14 +69,18 @@ class Terminal:
     def lines(self) -> list[str]:
         """What the screen shows."""
         with self._changed:
-            return [line.rstrip() for line in self._screen.display]
+            return self._shown()
+
+    def _shown(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display]
 
     def wait_for(self, shows: Callable[[list[str]], bool], what: str = "") -> list[str]:
-        """Wait until the screen shows that."""
+        """Wait until the screen shows that, and return what it shows then."""
         with self._changed:
-            came = self._changed.wait_for(lambda: shows([line.rstrip() for line in self._screen.display]), PATIENCE)
-        assert came, f"{what or 'it'} did not come:\n" + "\n".join(self.lines)
-        return self.lines
+            came = self._changed.wait_for(lambda: shows(self._shown()), PATIENCE)
+            lines = self._shown()
+        assert came, f"{what or 'it'} did not come:\n" + "\n".join(lines)
+        return lines
 
     def end(self) -> int:
         """Wait for the end of the command, and return what it ended with."""

@@ -13,7 +13,7 @@ import pytest
 import zmq
 
 from tests.devcore.conftest import CORES
-from tests.processes import Lines
+from tests.processes import PATIENCE, Lines
 from topo.devcore import STATISTICS_SIZE, read_statistics
 
 DEVICE = """
@@ -32,8 +32,13 @@ signal.signal(signal.SIGUSR1, lambda number, frame: came.append(number))
 signal.signal(signal.SIGUSR2, lambda number, frame: os.write(1, b"heard %d\\n" % len(came)))  # print may be under way
 former = signal.getsignal(signal.SIGINT)
 print("ready", flush=True)
+interrupted = False
 while True:
     try:
+        if interrupted:  # said here, where the next one that comes is caught
+            print("interrupted", held, flush=True)
+            if sys.argv[3] == "end":
+                break
         print("ended", proxy.run(), flush=True)
         break
     except KeyboardInterrupt:
@@ -42,9 +47,7 @@ while True:
         assert counts.frontend.received.messages == counts.backend.sent.messages + held, counts
         assert signal.getsignal(signal.SIGINT) is former
         assert signal.set_wakeup_fd(-1) == -1
-        print("interrupted", held, flush=True)
-        if sys.argv[3] == "end":
-            break
+        interrupted = True
 context.destroy(0)
 """
 
@@ -94,7 +97,7 @@ class Ends:
         self.source, self.sink = self.context.socket(zmq.PUSH), self.context.socket(zmq.PULL)
         for socket, endpoint in ((self.source, endpoints[0]), (self.sink, endpoints[1])):
             socket.linger = 0
-            socket.rcvtimeo = socket.sndtimeo = 20_000
+            socket.rcvtimeo = socket.sndtimeo = int(PATIENCE * 1000)
             socket.sndhwm = socket.rcvhwm = 5
             socket.connect(endpoint)
 
@@ -117,7 +120,7 @@ def test_ctrl_c_ends_it_idle_or_busy(tmp_path: Path, core: str, busy: bool) -> N
                 ends.source.send_multipart([b"x", b"y"])
         ends.process.send_signal(signal.SIGINT)
         ends.lines.wait_for("interrupted")
-        assert ends.process.wait(20) == 0
+        assert ends.process.wait(PATIENCE) == 0
 
 
 def test_ctrl_c_ends_it_under_a_flood(tmp_path: Path, core: str) -> None:
@@ -135,7 +138,7 @@ def test_ctrl_c_ends_it_under_a_flood(tmp_path: Path, core: str) -> None:
                 assert process.poll() is None
         process.send_signal(signal.SIGINT)
         lines.wait_for("interrupted")
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.communicate()
@@ -158,7 +161,7 @@ def test_a_storm_of_signals_tears_nothing(tmp_path: Path, core: str) -> None:
         while got < len(messages):
             poller.register(ends.sink, zmq.POLLIN)
             poller.register(ends.source, zmq.POLLOUT if sent < len(messages) else 0)
-            for socket, _ in poller.poll(20_000):
+            for socket, _ in poller.poll(PATIENCE * 1000):
                 if socket is ends.source:
                     ends.source.send_multipart(messages[sent])
                     sent += 1

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket as sockets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import pytest
 import zmq
 
 from tests.devices.conftest import Socket
+from tests.ports import kept_port
 from tests.processes import PATIENCE, Lines
 
 Make = Callable[..., Socket]
@@ -179,20 +179,12 @@ def running(program: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str
 
 @pytest.fixture
 def free_ports() -> Iterator[Ports]:
-    """Ports for a program to bind, which nobody else gets: they are held all the time, bound without listening.
+    """Ports for a program to bind, which nobody else gets.
 
     Peers connect before there is a device. If one met a socket of another type there, libzmq would not try again.
     """
     with ExitStack() as stack:
-
-        def hold(count: int) -> list[int]:
-            holders = [stack.enter_context(sockets.socket()) for _ in range(count)]
-            for holder in holders:
-                holder.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-                holder.bind(("127.0.0.1", 0))
-            return [holder.getsockname()[1] for holder in holders]
-
-        yield hold
+        yield lambda count: [stack.enter_context(kept_port()) for _ in range(count)]
 
 
 @pytest.mark.parametrize("mark", ["", "b"])

@@ -15,7 +15,7 @@ __all__ = ["GREETING", "PATIENCE", "Open", "Socket", "event", "in_a_child", "lin
 Socket = zmq.Socket[bytes]
 Open = Callable[..., Socket]
 
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds within which what is to come has come, on however busy a machine."""
 
 

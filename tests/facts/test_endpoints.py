@@ -16,6 +16,7 @@ import pytest
 import zmq
 
 from tests.facts.sockets import Open, Socket, event, linked, refusal
+from tests.ports import kept_port
 
 
 def watched(watching: Open, subject: Socket) -> Socket:
@@ -91,27 +92,22 @@ def test_a_port_that_the_system_chooses_is_another_each_time(make: Open) -> None
     assert 0 not in (port_of(first), port_of(second))
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def test_a_connect_may_reach_itself(make: Open) -> None:
     """A16, ZT608: nobody listens, and it shakes hands. The port of its own, which the system would choose one day, is chosen here."""
-    client, port = make("DEALER"), free_port()
+    client = make("DEALER")
     events = watched(make, client)
-    client.connect(f"tcp://127.0.0.1:{port};127.0.0.1:{port}")
-    assert event(events, "HANDSHAKE_SUCCEEDED", "CONNECT_RETRIED", "DISCONNECTED") == "HANDSHAKE_SUCCEEDED"
-    client.send(b"to myself")
-    assert client.recv() == b"to myself"
+    with kept_port() as port:
+        client.connect(f"tcp://127.0.0.1:{port};127.0.0.1:{port}")
+        assert event(events, "HANDSHAKE_SUCCEEDED", "CONNECT_RETRIED", "DISCONNECTED") == "HANDSHAKE_SUCCEEDED"
+        client.send(b"to myself")
+        assert client.recv() == b"to myself"
 
 
 def test_who_is_connected_from_a_port_keeps_others_from_binding_it(make: Open) -> None:
     """A16, ZT608."""
-    port = free_port()
     with socket.socket() as outgoing:
-        outgoing.bind(("127.0.0.1", port))  # as the system does it for who connects
+        outgoing.bind(("127.0.0.1", 0))  # as the system does it for who connects
+        port = outgoing.getsockname()[1]
         outgoing.connect(("127.0.0.1", port))
         assert refusal(lambda: make("PULL").bind(f"tcp://127.0.0.1:{port}")) == errno.EADDRINUSE
 

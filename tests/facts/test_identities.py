@@ -16,7 +16,7 @@ north, south, hub = (c.socket(zmq.ROUTER) for _ in range(3))
 for socket in (north, south, hub):
     socket.linger = 0
     socket.bind("tcp://127.0.0.1:*")
-    socket.rcvtimeo = 10_000
+    socket.rcvtimeo = 30_000
 hub.router_mandatory = 1
 hub.connect_routing_id = b"north"
 """

@@ -213,7 +213,7 @@ SERVED = """
 a, b = c.socket(zmq.PULL), c.socket(zmq.PUSH)
 a.plain_server = 1
 b.plain_username, b.plain_password = b"me", b"open, sesame"
-a.rcvtimeo = 10_000
+a.rcvtimeo = 30_000
 """
 
 

@@ -304,7 +304,8 @@ def test_long_paths_break_nothing_on_a_terminal(world: World) -> None:
         terminal = Terminal([*ZTOPO, *arguments], world.environment, columns=80, lines=40)
         try:
             assert terminal.end() == 0
-            return [line.rstrip() for line in terminal.lines]
+            terminal.finish()
+            return terminal.lines
         finally:
             terminal.close()
 
