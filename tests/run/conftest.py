@@ -96,7 +96,7 @@ class World:
         return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdecimal() and wanted in _environment(p)]
 
     def wait_for_state(self, holds: Callable[[DeviceSnapshot], bool]) -> None:
-        """Look at what runs here until something holds of its only device."""
+        """Look at what runs here until something holds of its first device: it counts a moment after a message has come out."""
         wait_until(lambda: holds(client.find(environment=self.environment).snapshot().devices[0]), "such a state")
 
     def kill(self, device: str) -> None:

@@ -254,6 +254,8 @@ def test_the_end_does_not_wait_for_those_who_do_not_read(tmp_path: Path, supervi
         running = client.find("t", environment)
         half, full = running._connect(PATIENCE), running._connect(PATIENCE)
         half.sendall(b'{"verb": ')
+        full.sendall(b'{"verb": "ping"}\n')
+        assert full.recv(1)  # both have been let in, one after the other
         full.settimeout(0.5)
         with pytest.raises(TimeoutError):  # nobody reads its answers, so its requests are not read either
             full.sendall(b'{"verb": "ping"}\n' * 100_000)
@@ -272,7 +274,7 @@ def test_what_is_removed_is_made_again_and_said(tmp_path: Path, supervisor: Supe
     journal.subscribe(said.put)
     with folder.claim("t", "/srv/t.ztopo", environment=environment) as home, Control(home, supervisor, journal, 0.01):
         gone = {"folder": home.folder, "base": home.folder.parent, "control": home.folder / "control"}[what]
-        gone.unlink() if what == "control" else shutil.rmtree(gone)
+        gone.rename(tmp_path / "gone")  # all at once: what is removed piece by piece may be made again in between
         record = said.get(timeout=PATIENCE)
         assert (record.event, record.level) == ("reachable again", "warning")
         assert record.message.endswith("was removed, and is made again")

@@ -19,13 +19,17 @@ from topo.run.tally import SIZE, Tally
 Ends = Callable[[Up, int], None]
 
 SOURCE = """
-import itertools, threading, topo
+import itertools, signal, threading, topo, zmq
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends where it sends, and has then said of each message that it was sent
 socket = topo.socket()
 print("begins")
-for number in itertools.count():
-    socket.send_multipart([b"%d" % number, b"half of it"])
-    print("sent", number)
-    threading.Event().wait(0.001)
+try:
+    for number in itertools.count():
+        socket.send_multipart([b"%d" % number, b"half of it"])
+        print("sent", number)
+        threading.Event().wait(0.001)
+except zmq.ContextTerminated:
+    pass
 """
 
 SINK = """

@@ -28,6 +28,7 @@ def test_what_flows_is_counted(world: World) -> None:
         for _ in range(10):
             source.send_multipart([b"abc", b"de"])
             sink.recv_multipart()
+        world.wait_for_state(lambda jobs: jobs.statistics is not None and jobs.statistics.backend.sent.messages == 10)
         found = scrape(url)
     context.term()
     side = {"device": "jobs", "side": "in", "direction": "received"}

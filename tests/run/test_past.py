@@ -76,7 +76,7 @@ def test_where_nothing_was_written_nothing_is_known(home: dict[str, str]) -> Non
 def test_one_that_has_failed_says_so_wherever_it_is_asked(world: World) -> None:
     world.topology(app("there", SLEEPER) + app("bad", "python -c 'raise SystemExit(7)'"))
     assert world.up("t.ztopo").end() == 1
-    why = r"failed at \d\d:\d\d:\d\d: `bad` ended with exit code 7 \[ZT906\] \(see `ztopo logs t`\)\n"
+    why = r"failed (?:at|on) \d\d[-:\d]+: `bad` ended with exit code 7 \[ZT906\] \(see `ztopo logs t`\)\n"
     for verb in ("status", "ps", "down", "wait"):
         for name in ("t", "t.ztopo"):
             done = world.run(verb, name)
@@ -97,7 +97,7 @@ def test_one_whose_ztopo_was_killed_says_so(world: World) -> None:
     up.process.kill()
     up.process.wait()
     world.wait_until_empty()
-    assert re.match(r"error: t is not running; it was killed at \d\d:\d\d:\d\d or later", world.run("status", "t").stderr)
+    assert re.match(r"error: t is not running; it was killed (?:at|on) \d\d[-:\d]+ or later", world.run("status", "t").stderr)
 
 
 def test_wrong_names_get_the_right_ones(world: World) -> None:

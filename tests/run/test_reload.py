@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import wait_until
 from tests.run.conftest import Up, World
 
 Ends = Callable[[Up, int], None]
@@ -155,6 +156,7 @@ def test_a_hundred_changes_half_of_them_invalid_leave_the_last_valid_one_and_not
     path = world.topology(THERE)
     up = world.up(str(path), start_new_session=True)
     up.wait_for("t is ready")
+    before, pids = status(world), world.processes()
 
     def reload(text: str, said: str) -> None:
         world.topology(text)
@@ -169,12 +171,15 @@ def test_a_hundred_changes_half_of_them_invalid_leave_the_last_valid_one_and_not
 
     storm(5)
     reload(THERE, "t is changed")
-    before, pids = status(world), world.processes()
-    held = [(descriptors(pid), threads(pid)) for pid in pids]
+    assert status(world) == before
+    wait_until(lambda: world.processes() == pids, "the end of the other processes")
+    held = {pid: (descriptors(pid), threads(pid)) for pid in pids}
     storm(50)
     reload(THERE, "t is changed")
     assert status(world) == before
-    assert world.processes() == pids
-    assert [(descriptors(pid), threads(pid)) for pid in pids] == held
+    wait_until(lambda: world.processes() == pids, "the end of the other processes")
+    wait_until(
+        lambda: all(descriptors(p) <= d and threads(p) <= t for p, (d, t) in held.items()), "the end of what was held open"
+    )
     up.process.send_signal(signal.SIGTERM)
     ends_well(up, 0)

@@ -15,6 +15,7 @@ import pytest
 import zmq
 
 import topo
+from tests.ports import kept_port
 from tests.processes import PATIENCE
 from topo.diagnostic import Diagnostic
 from topo.plan import DevicePlan, Plan
@@ -385,13 +386,11 @@ def test_a_worker_imports_no_more_than_it_needs() -> None:
 
 
 def test_addresses_are_free_again_when_it_has_ended(here: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-    with socket.socket() as chosen:
-        chosen.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    topology = topo.loads(
-        f"ztopo 1\ndevice relay: queue {{ in ROUTER bind inproc://a; out DEALER bind ipc://b; monitor PUB bind tcp://127.0.0.1:{port} }}\n"
-    )
-    for _ in range(50):
-        with topology.up(context=context) as running:
-            assert running.addresses["relay.monitor"] == (f"tcp://127.0.0.1:{port}",)
+    with kept_port() as port:
+        topology = topo.loads(
+            "ztopo 1\ndevice relay: queue { in ROUTER bind inproc://a; out DEALER bind ipc://b; "
+            f"monitor PUB bind tcp://127.0.0.1:{port} }}\n"
+        )
+        for _ in range(50):
+            with topology.up(context=context) as running:
+                assert running.addresses["relay.monitor"] == (f"tcp://127.0.0.1:{port}",)

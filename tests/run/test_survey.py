@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from tests.ports import kept_port
 from topo.compile import compile, judge_host
 from topo.host import Command, Endpoint, Host, Wanted, wanted
 from topo.run import survey
@@ -80,12 +81,10 @@ def test_the_answer_is_the_one_that_libzmq_would_get(host: str, ipv6: bool) -> N
 
 
 def test_a_port_that_was_looked_at_is_free_again() -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-    for _ in range(3):
-        assert numbers(f"tcp://127.0.0.1:{port}", f"tcp://*:{port}") == [0, 0]
-    assert libzmq_says(f"tcp://127.0.0.1:{port}") == 0
+    with kept_port() as port:
+        for _ in range(3):
+            assert numbers(f"tcp://127.0.0.1:{port}", f"tcp://*:{port}") == [0, 0]
+        assert libzmq_says(f"tcp://127.0.0.1:{port}") == 0
 
 
 def test_ports_that_are_for_root() -> None:

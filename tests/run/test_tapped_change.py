@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,15 +32,15 @@ class Ends:
 
     def copies_arrive(self, address: str) -> bool:
         """Pass messages on until one of them is seen at the tap."""
+        message = os.urandom(8)  # of an earlier address some may still come
         self.tap.connect(address)
-        while not self.tap.poll(0):
-            self.source.send(b"x")
+        seen: list[bytes] = []
+        while message not in seen:
+            self.source.send(message)
             self.sink.recv()
-        seen = self.tap.recv_multipart() == [b"in", b"x"]
+            seen = self.tap.recv_multipart() if self.tap.poll(0) else []
         self.tap.disconnect(address)
-        while self.tap.poll(50):
-            self.tap.recv_multipart()
-        return seen
+        return seen == [b"in", message]
 
     def close(self) -> None:
         self._context.destroy(linger=0)

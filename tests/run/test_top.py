@@ -35,6 +35,7 @@ def test_the_numbers_are_those_of_the_messages(world: World) -> None:
         for _ in range(100):
             source.send_multipart([b"abc", b"de"])
             sink.recv_multipart()
+        world.wait_for_state(lambda jobs: jobs.statistics is not None and jobs.statistics.backend.sent.messages == 100)
         document = look(world)
     context.term()
     jobs, inner = document["devices"]

@@ -191,7 +191,7 @@ print("input", sys.stdin.read() == "")
         """
 device relay: forwarder {
     in  XSUB bind tcp://127.0.0.1:*
-    out XPUB bind tcp://*:7777 ipc://relay.out
+    out XPUB bind tcp://127.0.0.1:*, ipc://relay.out
 }
 app look {
     run "python look.py 'two words' $HOME | cat"
@@ -199,7 +199,7 @@ app look {
     socket both: SUB bind tcp://127.0.0.1:7801, ipc://both { subscribe "" }
     socket mixed: DEALER bind inproc://x connect tcp://127.0.0.1:7802
 }
-""".replace(":7777 ipc", ":7777, ipc")
+"""
     )
     up = world.up("t.ztopo")
     address = up.wait_for(r"^ +in +(tcp://127\.0\.0\.1:\d+)$")[1]

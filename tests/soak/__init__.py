@@ -177,8 +177,8 @@ class Soak:
         self.done["kills"] += 1
 
 
-def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Result:
-    """Run it for some seconds, in a folder for what it writes."""
+def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None] = lambda _: None, least: int = 0) -> Result:
+    """Run it for some seconds, and at least so many interventions, in a folder for what it writes."""
     work = Soak(folder, seed)
     compilation = work.compiled()
     with _environment(SOAK_FOLDER=str(folder)):
@@ -187,7 +187,7 @@ def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None]
         with running:
             _wait_for_traffic(folder, [a.name for a in plan.apps])
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            while time.monotonic() < end or sum(work.done.values()) < least:
                 work.intervene(running)
                 if running.stopping:
                     work.wrong.append("it has stopped by itself")

@@ -10,7 +10,7 @@ from tests.soak import Count, one_way, soak
 
 
 def test_nothing_is_lost_where_that_is_promised(tmp_path: Path) -> None:
-    result = soak(tmp_path, 3.0, seed=3)
+    result = soak(tmp_path, 3.0, seed=3, least=5)  # a slow machine comes to less in that time
     assert result.right, result
     assert result.done["restarts"] > 0
     assert result.done["rewired"] > 0

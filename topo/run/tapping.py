@@ -177,16 +177,19 @@ class Tapping:
                 found += line.read_all(MOST_AT_ONCE)
         return found
 
-    def settle(self, quiet: float = 0.2, patience: float = 2.0) -> bool:
-        """Read on, and throw away, until nothing comes any more: then it is known what was missed. Says whether that came."""
-        end = time.monotonic() + patience
+    def settle(self, quiet: float = 0.5, patience: float = 3.0) -> bool:
+        """Read on, and throw away, until all has come or nothing comes any more: then it is known what was missed. Says whether it is."""
         (answer,) = self._topology.ask("copies", devices=list(self.lines))
         for device, passed in answer["passed"].items():
             self.lines[device].counted(passed)
-        while time.monotonic() < end:
-            if not self.read(quiet):
+        last = time.monotonic()
+        end = last + patience
+        while self.missed and (now := time.monotonic()) < end:
+            if now - last >= quiet:
                 return True
-        return False
+            if self.read(last + quiet - now):  # it may also be woken by something else than copies
+                last = time.monotonic()
+        return not self.missed
 
     @property
     def missed(self) -> int:
