@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Protocol
 
 import msgspec
@@ -50,8 +52,12 @@ OnOutput = Callable[[str, str, bool], None]
 
 LONGEST_LINE = 8192
 """In bytes. What is longer is passed on in pieces."""
-LAST_WORDS = 0.1
-"""How many seconds to wait for the rest of the output of a process that has ended, which others may hold open."""
+PIECE = 65536
+"""How many bytes are read at once."""
+LAST_WORDS = 1.0
+"""How many seconds to wait for the rest of what a process has said that has ended: others may hold its output open, and go on writing."""
+STEP = 0.01
+"""Seconds between two looks at whether that has come."""
 FULL_CHANNEL = 10
 """How many seconds a worker may take to read what it is told."""
 
@@ -142,6 +148,7 @@ class Children:
         self._on_output = on_output
         self._children: dict[str, starter.Child] = {}
         self._readers: dict[str, list[threading.Thread]] = {}
+        self._outputs: dict[str, Output] = {}
         self._channels: dict[str, socket.socket] = {}
         """Of workers that are not yet said to have started; what they say comes after that."""
         self._lost = threading.Lock()
@@ -211,10 +218,11 @@ class Children:
     def _start(self, name: str, start: Callable[[int, starter.OnReport], starter.Child]) -> None:
         """Start a process, its output going to a pipe that is read here."""
         read, write = os.pipe()
+        output = self._outputs[name] = Output(read)
         try:
-            self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, read)]
+            self._readers[name] = [self._thread(f"output of {name}", self._read_output, name, output)]
         except OSError:
-            os.close(read)
+            output.close()
             os.close(write)
             raise
         try:
@@ -243,11 +251,19 @@ class Children:
             case starter.Continued():
                 self._post(Resumed(name))
             case starter.Exited(_, status):
-                for reader in self._readers[name]:
-                    reader.join(LAST_WORDS)
+                self._wait_for_last_words(name)
                 self._post(Exited(name, status))
             case starter.Gone():
                 self._post(Gone(name))
+
+    def _wait_for_last_words(self, name: str) -> None:
+        """Wait until all that a process has said is passed on, though others may hold its output open."""
+        output, *others = self._readers[name]
+        end = time.monotonic() + LAST_WORDS
+        while not self._outputs[name].is_passed_on() and time.monotonic() < end:
+            output.join(STEP)
+        for reader in others:
+            reader.join(LAST_WORDS)
 
     def _starter_lost(self) -> None:
         if self._lost.acquire(blocking=False):
@@ -268,10 +284,46 @@ class Children:
             for line in lines:
                 self._post(wire.read(line, FromDevice))
 
-    def _read_output(self, name: str, handle: int) -> None:
-        with os.fdopen(handle, "rb", 0) as stream:
-            for line, goes_on in lines_of(lambda: stream.read(65536) or b""):
+    def _read_output(self, name: str, output: Output) -> None:
+        with closing(output):
+            for line, goes_on in lines_of(output.read):
                 self._on_output(name, line, goes_on)
+
+
+class Output:
+    """The end of a pipe at which a thread reads what a process writes, and passes it on."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._idle = threading.Event()
+        """Whether the thread has passed on all that it has read, and waits for more."""
+        self._lock = threading.Lock()
+        """Held while the pipe is closed, or looked at from outside."""
+        self._closed = False
+
+    def read(self) -> bytes:
+        """What comes next; nothing at the end. In the thread that reads."""
+        if not self._has_more(0):
+            self._idle.set()
+            self._has_more(None)
+            self._idle.clear()  # before anything is taken: while it is set, what is not in the pipe is passed on
+        return os.read(self._handle, PIECE)
+
+    def is_passed_on(self) -> bool:
+        """Whether all that has been written by now is. From any thread."""
+        with self._lock:
+            return self._closed or (not self._has_more(0) and self._idle.is_set())
+
+    def close(self) -> None:
+        """Read no more."""
+        with self._lock:
+            self._closed = True
+            os.close(self._handle)
+
+    def _has_more(self, timeout: float | None) -> bool:
+        waiting = select.poll()
+        waiting.register(self._handle, select.POLLIN)
+        return bool(waiting.poll(timeout))
 
 
 def lines_of(read: Callable[[], bytes]) -> Iterator[tuple[str, bool]]:
