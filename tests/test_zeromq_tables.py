@@ -63,7 +63,7 @@ def event(socket: zmq.Socket[bytes], wanted: set[str]) -> str:
         name = zmq.Event(recv_monitor_message(monitor)["event"]).name
         if name in wanted:
             return name
-    raise AssertionError(f"none of {wanted} came within 10 seconds")
+    raise AssertionError(f"none of {wanted} came in time")
 
 
 # Options

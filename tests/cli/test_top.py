@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from tests.cli.conftest import ZTOPO
 from tests.cli.terminal import Terminal
+from tests.processes import wait_until
 from topo.board import COLUMNS
 from topo.cli.top import _column, command
 from topo.devcore import CaptureCounts, SideCounts, Statistics, Traffic
@@ -46,8 +48,11 @@ class Supervisor:
         self.now = Snapshot("t", "t.ztopo", "running", os.getpid(), 1.0)
         self.devices: tuple[str, ...] = ()
         self.looks = 0
+        self.takes = 0.0
+        """Seconds that a look takes."""
 
     def snapshot(self) -> Snapshot:
+        time.sleep(self.takes)
         self.looks += 1
         return replace(self.now, devices=tuple(device(name, self.looks * STEP) for name in self.devices))
 
@@ -239,6 +244,15 @@ def test_it_looks_again_and_again(place: Place) -> None:
     terminal.press("r")
     terminal.wait_for(lambda lines: "reversed" in lines[1])
     assert place.supervisor.looks == looks
+
+
+def test_keys_are_heard_even_if_a_look_takes_longer_than_the_time_to_the_next(place: Place) -> None:
+    show(place, "first")
+    place.supervisor.takes = 0.1
+    terminal = place.terminal("--interval", "0.05")
+    wait_until(lambda: place.supervisor.looks > 3, "the next look")
+    terminal.press("q")
+    assert terminal.end() == 0
 
 
 def test_at_80_columns_the_names_and_what_matters_have_room(place: Place) -> None:

@@ -166,9 +166,9 @@ class Screen:
             self._draw()
             left = due - time.monotonic()
             if left <= 0:
-                due = time.monotonic() + self._interval
                 if not self._view.paused:
                     self._rates = self._look()
+                due = time.monotonic() + self._interval  # however long that took, keys are heard before the next one
                 continue
             self._window.timeout(int(1000 * left) + 1)
             key = self._key()
