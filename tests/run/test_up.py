@@ -21,9 +21,6 @@ import zmq
 
 from tests.processes import PATIENCE
 from tests.run.conftest import ZTOPO, Up, World
-from topo.cli._progress import Progress
-from topo.plan import AppPlan, Place, Plan
-from topo.run.events import Phased, Started
 
 Ends = Callable[[Up, int], None]
 
@@ -951,22 +948,6 @@ def test_an_apps_output_is_as_it_is_off_a_terminal(world: World, ends_well: Ends
     done = subprocess.run(arguments, cwd=world.folder, env=world.environment, capture_output=True, timeout=60, check=True)
     wanted = [b"10%\r20%\r30%", b"\x1b[2J\x1b[Hwiped\x1b]0;title\x07", b"\x1b[31mred", b"plain \xc2\x9b2J"]
     assert done.stdout.split(b"\n") == [*(b"odd | " + line for line in wanted), b""]
-
-
-def test_output_that_is_read_before_the_start_is_said_is_shown_after_it(tmp_path: Path) -> None:
-    place = Place("t.ztopo", 1, 0, 1)
-    plan = Plan("t", None, (), (AppPlan("early", ("true",), "/", {}, place), AppPlan("lost", ("true",), "/", {}, place)), (), ())
-    with open(tmp_path / "both", "w", encoding="utf-8") as both, Progress(plan, "never", pytest.fail, both, both) as progress:
-        progress.wrote("early", "first words", False)
-        progress.wrote("lost", "of one that never started", False)
-        progress.tell(Started("early", 4711))
-        progress.tell(Phased("ended"))
-    assert (tmp_path / "both").read_text().splitlines() == [
-        "early started  process 4711, t.ztopo:1",
-        "early | first words",
-        "lost  | of one that never started",
-        "t was not started: nothing of it is left",
-    ]
 
 
 def test_ctrl_c_at_a_terminal_reaches_only_ztopo(world: World) -> None:

@@ -79,7 +79,6 @@ class Progress:
         self._failed = False
         self._stopping = False
         self._killing = False
-        self._over = False
         self._devices: dict[str, DevicePlan] = {}
         self._apps: dict[str, AppPlan] = {}
         self._host_of: dict[str, str] = {}
@@ -89,8 +88,6 @@ class Progress:
         self._ready: set[str] = set()
         self._bound: dict[str, Bound] = {}
         self._pids: dict[str, int] = {}
-        self._early: dict[str, list[str]] = {}
-        """The output of those that are not yet said to have started."""
 
     def __enter__(self) -> Self:
         return self
@@ -115,12 +112,7 @@ class Progress:
         bar = "+" if goes_on else "|"
         line = harmless(line) if self._terminal else line
         text = f"{self._out.paint(self._padded(name), self._colors.get(name, 'dim'))} {self._out.paint(bar, 'dim')} {line}\n"
-        with self._lock:
-            early = name not in self._pids and not self._over
-            if early:
-                self._early.setdefault(name, []).append(text)
-        if not early:  # without the lock: it may have to wait for the reader
-            self._writer.offer(text)
+        self._writer.offer(text)  # without the lock: it may have to wait for the reader
 
     # Events
 
@@ -142,7 +134,6 @@ class Progress:
                 self._pids[name] = pid
                 if name in self._apps:
                     self._line(name, "started", f"process {pid}, {self._at(self._apps[name].place.where)}")
-                self._writer.write("".join(self._early.pop(name, ())))
             case Halted(name, number):
                 self._line(name, "halted", f"by {Signals(number).name}, process {self._pids[name]}", "yellow")
             case Resumed(name):
@@ -163,8 +154,6 @@ class Progress:
             case Phased("killing"):
                 self._killing = True
             case Phased("ended"):
-                self._over = True
-                self._writer.write("".join(line for lines in self._early.values() for line in lines))
                 self._ended()
             case Stopping(why):
                 self._say(f"{'killing everything' if self._killing else 'stopping'}: {why}")

@@ -1,7 +1,7 @@
 """Processes, as the supervisor sees them: it wants them started and signalled, and hears who has ended.
 
 The starter process of devcore does it. Each process has a thread here that reads its output, and each worker one that reads its
-channel; they only pass on. What a process said before its end is passed on before its end is.
+channel; they only pass on. What a process says is passed on after its start has been told, and before its end is.
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class Starter(Protocol):
 
     def start_app(self, name: str, command: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> None:
         """Start a command."""
+        ...
+
+    def begun(self, name: str) -> None:
+        """It has been told that a process was started: what it says may be passed on."""
         ...
 
     def signal(self, name: str, number: int) -> None:
@@ -195,6 +199,11 @@ class Children:
             ),
         )
 
+    def begun(self, name: str) -> None:
+        """It has been told that a process was started: what it says may be passed on."""
+        if name in self._outputs:
+            self._outputs[name].begin()
+
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a process and all that it has started."""
         child = self._children.get(name)
@@ -204,6 +213,8 @@ class Children:
     def close(self) -> None:
         """End whatever is left."""
         self._lost.acquire(blocking=False)  # what ends now is expected to
+        for output in self._outputs.values():
+            output.begin()
         self._starter.close()
         for channel in self._channels.values():
             channel.close()
@@ -228,7 +239,11 @@ class Children:
         try:
             self._children[name] = start(write, lambda _, report: self._hear(name, report))
         except starter.StarterLost:
+            output.begin()
             self._starter_lost()
+        except BaseException:
+            output.begin()  # and end: nobody writes anything
+            raise
         finally:
             os.close(write)
 
@@ -245,6 +260,7 @@ class Children:
                 if channel is not None:
                     self._readers[name].append(self._thread(f"channel of {name}", self._read_channel, channel))
             case starter.Refused(_, errno, what):
+                self.begun(name)  # and has said nothing
                 self._post(Refused(name, errno, os.fsdecode(what)))
             case starter.Stopped(_, number):
                 self._post(Halted(name, number))
@@ -295,14 +311,20 @@ class Output:
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
+        self._begun = threading.Event()
         self._idle = threading.Event()
         """Whether the thread has passed on all that it has read, and waits for more."""
         self._lock = threading.Lock()
         """Held while the pipe is closed, or looked at from outside."""
         self._closed = False
 
+    def begin(self) -> None:
+        """Let it be read from now on."""
+        self._begun.set()
+
     def read(self) -> bytes:
         """What comes next; nothing at the end. In the thread that reads."""
+        self._begun.wait()
         if not self._has_more(0):
             self._idle.set()
             self._has_more(None)

@@ -410,6 +410,8 @@ class Supervisor:
             self._tell(msgspec.structs.replace(event, asked=self.machine.as_asked(event)))
         elif isinstance(event, TOLD):
             self._tell(event)
+        if isinstance(event, Started) and event.name not in self.machine.local:
+            self.starter.begun(event.name)
 
     def _lost_with(self, event: Event) -> list[Undrained]:
         """What is lost with devices that have just ended unasked, or may be."""
