@@ -55,7 +55,7 @@ MOST_CALLERS = 256
 """So many may be connected. One more takes the place of the one who has been silent for the longest time."""
 PATIENCE = 60.0
 """Seconds that may pass until the next request."""
-LAST_WORDS = 0.5
+LAST_WORDS = 2.0
 """Seconds that those who look on have at the end to take what is left."""
 LOOK = 3.0
 """Seconds from look to look at whether the socket is still in its place."""
