@@ -171,7 +171,13 @@ class Quiet:
         self._rank = {name: number for number, stage in enumerate(judge.before.plan.stages) for name in stage}
         self._flows = tuple(dict.fromkeys(flow for work in works for flow in judge.flows.get(work.name, ())))
         self._ended = {work.name for work in works if work.ends}
-        self._drained = {work.name for work in works if work.ends and not work.ended and self._is_fed_by_ours(work)}
+        ending = [work for work in works if work.ends and not work.ended]
+        self._drained = {work.name for work in ending if isinstance(work.old, Lodger) and self._is_fed_by_ours(work.old)}
+        """Devices to which nothing comes any more once these flows are empty. Who else ends is paused as well, for it may send."""
+        self._through = self._drained | {
+            work.name for work in ending if isinstance(work.old, AppPlan) and self._passes_on(work.old)
+        }
+        """Those who are to have passed on what has come to them, before they are paused or end."""
         self.paused: dict[str, None] = {}
 
     def steps(self) -> Iterator[Step]:
@@ -181,16 +187,19 @@ class Quiet:
             if senders:
                 self.paused |= dict.fromkeys(senders)
                 yield Pause(senders)
-            yield Empty(flow, tuple(dict.fromkeys(o for o in map(self._owner, flow.receivers) if o in self._drained)))
+            yield Empty(flow, tuple(dict.fromkeys(o for o in map(self._owner, flow.receivers) if o in self._through)))
         gone = [sender for sender in self.paused if self._owner(sender) in self._ended]
         for sender in gone:
             del self.paused[sender]
 
-    def _is_fed_by_ours(self, work: Work) -> bool:
-        """Whether nothing comes any more to one that ends, once these flows are empty. Else it is paused as well."""
-        assert work.old is not None
-        receiving = [socket.id for socket in sockets_of(work.old).values() if SOCKETS[socket.type].receives]
+    def _is_fed_by_ours(self, device: Lodger) -> bool:
+        receiving = [socket.id for socket in sockets_of(device).values() if SOCKETS[socket.type].receives]
         return all(self._links.into.get(id) in self._flows for id in receiving)
+
+    def _passes_on(self, app: AppPlan) -> bool:
+        """Whether what an app sends may be what has come to it."""
+        ids = [socket.id for socket in app.sockets]
+        return any(self._links.into.get(id) in self._flows for id in ids) and any(id in self._links.out_of for id in ids)
 
     def _owner(self, socket: str) -> str:
         return self._links.owners.get(socket, "")

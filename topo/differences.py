@@ -33,7 +33,7 @@ from topo.zeromq.transports import bound_keys, for_connecting, parse, reached_ke
 
 __all__ = ["Before", "Target", "Work", "World", "known", "meaning", "operations", "sockets_of", "works"]
 
-ENDED = "ended"
+ENDED, WAITING = "ended", "waiting"
 SECRET = "(secret)"
 USUAL = {"sndhwm": 1000, "rcvhwm": 1000, "linger": -1}
 """What libzmq takes for options that act at once and are not set. The others are off."""
@@ -102,11 +102,14 @@ class Before:
         self.devices = _lodgers(plan)
         self.apps = {app.name: app for app in plan.apps}
         members: tuple[_DeviceThere | _AppThere, ...] = (*world.devices, *world.apps)
-        self.dead = frozenset(member.name for member in members if member.life == ENDED)
-        """Devices and apps that do not run any more."""
+        ended = {member.name for member in members if member.life == ENDED}
+        self.waiting = frozenset(member.name for member in members if member.life == WAITING)
+        """Devices and apps that have failed, and are to be started again when their time has come."""
+        self.dead = self.waiting | ended
+        """Those that do not run."""
         done = {app.name for app in world.apps if app.status == 0}
-        self.ended = (self.dead - done) & (self.devices.keys() | self.apps.keys())
-        """Those of them that should run: an app that has ended as it should has done what it was for."""
+        self.ended = (ended - done) & (self.devices.keys() | self.apps.keys())
+        """Those that should run, and will not: an app that has ended as it should has done what it was for."""
         there = {socket.id: socket for device in world.devices for socket in device.sockets}
         self._binds = {s.id: s for lodger in self.devices.values() for s in lodger.device.sockets if s.binds}
         self._bound = {id: socket.bound for id, socket in there.items()}
@@ -298,7 +301,7 @@ class Work(msgspec.Struct):
     renewed: str = ""
     """Why it must be started anew; nothing if it need not."""
     ended: bool = False
-    """It does not run any more."""
+    """It does not run: it has ended, or waits to be started again."""
     joins: bool = False
     """It connects again to the same address."""
     options: list[SetOption] = msgspec.field(default_factory=list)
@@ -364,10 +367,10 @@ def _once(before: Before, target: Target) -> list[Work]:
             found[name] = work
     for name, old in before.devices.items():
         if name not in target.devices:
-            found[name] = Work(name, old, None, ended=name in before.ended)
+            found[name] = Work(name, old, None, ended=name in before.ended | before.waiting)
     for name, gone in before.apps.items():
         if name not in target.apps:
-            found[name] = Work(name, gone, None, ended=name in before.ended)
+            found[name] = Work(name, gone, None, ended=name in before.ended | before.waiting)
     return list(found.values())
 
 
@@ -385,7 +388,14 @@ def _compared(before: Before, target: Target, name: str, old: Lodger | None, new
         _compare_devices(work, old, new)
     for was, socket in _sides(old.device, new.device):
         _compare_sockets(work, before, target, was, socket, socket is new.device.capture)
-    return work if work.differences else None
+    return _brought_forward(work, before) if work.differences else None
+
+
+def _brought_forward(work: Work, before: Before) -> Work:
+    """What waits to be started again, and is changed, is started at once: it may be what it has failed for."""
+    if work.name in before.waiting:
+        work.ended, work.renewed = True, work.renewed or WAITS
+    return work
 
 
 def _sides(old: DevicePlan, new: DevicePlan) -> Iterator[tuple[SocketPlan, SocketPlan]]:
@@ -415,6 +425,7 @@ def _compare_devices(work: Work, old: Lodger, new: Lodger) -> None:
         work.differences.append(Difference("restart", was.restart.policy, _policy(was, device), device.place))
 
 
+WAITS = "it has failed, and would be started again later"
 JOINS = "over inproc nobody connects again by himself to what is made anew"
 REASONS = {
     "kind": "a device of another kind is another device",
@@ -640,7 +651,7 @@ def _compared_app(before: Before, target: Target, name: str, old: AppPlan | None
     _compare_own_sockets(work, old, new)
     if old.restart != new.restart:
         work.differences.append(Difference("restart", old.restart.policy, _policy(old, new), new.place))
-    return work if work.differences else None
+    return _brought_forward(work, before) if work.differences else None
 
 
 def _compare_own_sockets(work: Work, old: AppPlan, new: AppPlan) -> None:

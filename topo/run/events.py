@@ -192,7 +192,7 @@ class BindTo(msgspec.Struct, frozen=True, tag=True):
 
 
 class UnbindFrom(msgspec.Struct, frozen=True, tag=True):
-    """Give up an address, named as it was bound in truth."""
+    """Give up an address, named as it was bound in truth; or, if nobody has heard of that, as it was wanted last."""
 
     socket: str
     address: str

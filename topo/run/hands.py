@@ -24,7 +24,20 @@ from topo.diagnostic import Diagnostic
 from topo.links import Flow
 from topo.plan import BindPlan, Plan, SocketPlan
 from topo.run import events
-from topo.run.events import Addresses, Command, CommandError, Done, Drain, Pause, PlanChanged, Resume, Said, StartAsked, Told
+from topo.run.events import (
+    Addresses,
+    Command,
+    CommandError,
+    Done,
+    Drain,
+    Pause,
+    PlanChanged,
+    Resume,
+    Said,
+    Standing,
+    StartAsked,
+    Told,
+)
 from topo.run.machine import Life, Machine
 from topo.run.sockets import connect_to
 from topo.steps import Step
@@ -39,7 +52,7 @@ STEP = 0.005
 QUIET = 1.0
 """Seconds after which nothing more is expected where counts tell nothing, for something was lost before."""
 SILENCE = 0.05
-"""Seconds for which nothing has come to a device that is drained."""
+"""Seconds for which nothing has come to a device that is drained, or an app that passes on has done nothing."""
 BUSY = frozenset({errno.EADDRINUSE})
 
 
@@ -85,15 +98,20 @@ class Hands:
         self._supervisor = supervisor
         self._patience = patience
         self._stop = stop
+        self._insists = False
 
     @contextmanager
     def insisting(self) -> Iterator[None]:
-        """Within the block wait for everything as long as it may take: something is being taken back."""
-        stop, self._stop = self._stop, threading.Event()
+        """Within the block wait for everything as long as it may take, and tell it also those who hear it only later.
+
+        Something is being taken back.
+        """
+        before = self._stop, self._insists
+        self._stop, self._insists = threading.Event(), True
         try:
             yield
         finally:
-            self._stop = stop
+            self._stop, self._insists = before
 
     def resolved(self, step: Step) -> Step:
         """A step with the address that it is about, if that was bound only by one before it."""
@@ -117,7 +135,8 @@ class Hands:
                 done = self._bind(device, events.BindTo(socket, bind.endpoint, bind.address), after, socket, (bind,))
                 return steps.replace(step, bind=steps.replace(bind, address=done.address))
             case steps.Unbind(device, socket, bind):
-                address = bind.address or self._supervisor.call(lambda loop: loop.sight.bound(socket)[bind.endpoint])
+                address = bind.address or self._supervisor.call(lambda loop: loop.sight.bound(socket).get(bind.endpoint))
+                address = address or bind.endpoint  # whoever has bound that has not said where
                 self._tell(device, events.UnbindFrom(socket, address), lambda _: self._bound(after, socket))
                 return steps.replace(step, bind=steps.replace(bind, address=address))
             case steps.Connect(device, socket, _, _, address):
@@ -194,12 +213,15 @@ class Hands:
 
     def _pause(self, senders: tuple[str, ...]) -> None:
         """Let all of these pause, or none."""
+        for _, owner in self._owned(senders):
+            self._must_hear(owner)
         try:
             self._tell_all(senders, Pause, "pause")
         except Undoable:
-            for sender in senders:
-                with suppress(Undoable):
-                    self._tell_all((sender,), Resume, "resume")
+            with self.insisting():
+                for sender in senders:
+                    with suppress(Undoable):
+                        self._tell_all((sender,), Resume, "resume")
             raise
 
     def _tell_all(self, senders: Iterable[str], what: type[Pause | Resume], in_apps: str) -> None:
@@ -212,6 +234,7 @@ class Hands:
             else:
                 apps[owner] = None
         for app in apps:
+            self._must_hear(app)
             self._supervisor.joined.want(app, in_apps)
             self._wait_for_app(app, paused=what is Pause)
 
@@ -298,11 +321,17 @@ class Hands:
         patience = self._patience.command
         if not self._supervisor.wait_until(lambda machine: machine.life(device) == Life.READY, patience):
             raise Undoable(f"{device} does not run")
+        self._must_hear(device)
         life = self.life(device)
         try:
             return self._supervisor.command(device, what, patience, then)
         except TimeoutError:
             raise Unsure(f"{device} does not answer within {patience:g} s", device, life) from None
+
+    def _must_hear(self, member: str) -> None:
+        """Raise Undoable if a signal has stopped it: nobody knows when it goes on."""
+        if not self._insists and self._supervisor.call(lambda loop: loop.machine.is_halted(member)):
+            raise Undoable(f"{member} is halted by a signal, and hears nothing")
 
     def life(self, device: str) -> float | None:
         """Which life a device lives: when that began."""
@@ -327,7 +356,8 @@ class Watch:
     """One who waits for a flow to be empty, and looks in the thread of the loop.
 
     In a flow in which something was lost before, counts tell nothing; there, it is empty when nothing has come for a while though
-    those who receive could take it.
+    those who receive could take it. Of an app nobody knows what it has in hand: it has passed on what it can once it neither sends
+    nor receives for a while.
     """
 
     def __init__(self, flow: Flow, through: tuple[str, ...]) -> None:
@@ -335,6 +365,8 @@ class Watch:
         self._through = through
         self._received = -1
         self._since = 0.0
+        self._heard = -1
+        self._heard_last = 0.0
         self.left = "something is"
         """How much there is yet, in words."""
         self.is_stuck = False
@@ -343,12 +375,22 @@ class Watch:
     def is_empty(self, supervisor: Supervisor) -> bool:
         """Whether nothing is under way."""
         ledger = supervisor.ledger
-        held = sum(standing.held for standing in ledger.look(self._through).values())
+        through = ledger.look(self._through).values()
+        held = sum(standing.held for standing in through)
         count = ledger.under_way(self._flow)
         self.left = f"{(count or 0) + held:,} messages are" if count is not None else "an unknown number of messages is"
         receivers = ledger.look(ledger.links.owners[id] for id in self._flow.receivers)
         self.is_stuck = bool(count) and bool(receivers) and all(standing.paused for standing in receivers.values())
-        return not held and (count == 0 or (count is None and self._is_quiet(supervisor)))
+        at_rest = self._are_at_rest(through)
+        return at_rest and not held and (count == 0 or (count is None and self._is_quiet(supervisor)))
+
+    def _are_at_rest(self, through: Iterable[Standing]) -> bool:
+        """Whether the apps that it goes through have done nothing for a while."""
+        heard = [standing.heard for standing in through if standing.role != "device"]
+        now = time.monotonic()
+        if sum(heard) != self._heard:
+            self._heard, self._heard_last = sum(heard), now
+        return not heard or now - self._heard_last >= SILENCE
 
     def _is_quiet(self, supervisor: Supervisor) -> bool:
         received, blocked = supervisor.ledger.received(self._flow)

@@ -458,6 +458,10 @@ class Machine:
         """Where a device or an app stands; None if there is none of that name."""
         return self._lives_of(member).get(member)
 
+    def is_halted(self, member: str) -> bool:
+        """Whether an app, or the process of a device, was stopped with a signal, and hears nothing."""
+        return self.host_of.get(member, member) in self.halted
+
     # What there is
 
     def _take(self, plan: Plan) -> None:

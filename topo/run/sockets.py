@@ -105,8 +105,9 @@ class Bindings:
         return address
 
     def unbind(self, context: Context, socket: Socket, address: str) -> None:
-        """Give up an address, and wait until it is free. Raises ZMQError if it was not bound."""
-        bound = next((b for b in self._bound if b.socket is socket and b.address == address), None)
+        """Give up an address, or what was wanted so last, and wait until it is free. Raises ZMQError if it was not bound."""
+        theirs = [b for b in reversed(self._bound) if b.socket is socket and address in (b.address, b.wanted)]
+        bound = next(iter(theirs), None)
         closing = Closing(context, socket, [bound.endpoint] if bound and bound.is_port else [])
         socket.unbind(bound.endpoint if bound else _as_zmq_takes_it(address))
         closing.wait()
