@@ -655,7 +655,11 @@ def _compared_app(before: Before, target: Target, name: str, old: AppPlan | None
 
 
 def _compare_own_sockets(work: Work, old: AppPlan, new: AppPlan) -> None:
-    """What differs of the sockets that `topo.socket` makes for an app. Where they bind and connect is compared by its variables."""
+    """What differs of an app's own sockets. Where they bind and connect is compared by its variables.
+
+    Whether ztopo makes them, by `topo.socket`, does not matter: a program that makes them itself takes up what has changed only when it
+    starts, too. That no socket of an app has joined so far says nothing, and if it went on, no later plan would see the difference.
+    """
     there = {socket.id: socket for socket in old.sockets}
     found = Work(work.name, old, new)
     for socket in new.sockets:

@@ -66,6 +66,15 @@ def test_it_is_found_as_long_as_it_runs(runtime: Path, context: zmq.Context[zmq.
     assert list((runtime / "ztopo").iterdir()) == []
 
 
+def test_to_read_a_file_again_is_refused_by_a_program(runtime: Path, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with topo.loads(TEXT).up(context=context) as running:
+        wanted = client.find(f"t@{os.getpid()}")
+        why = f"^t is run by a program, process {os.getpid()}, and no file is read again: ztopo apply changes it, too$"
+        with pytest.raises(client.Trouble, match=why):
+            wanted.ask("reload")
+        assert running.plan(topo.loads(TEXT)).changes == ()
+
+
 def test_without_a_folder_it_runs_all_the_same(
     runtime: Path, context: zmq.Context[zmq.Socket[bytes]], caplog: pytest.LogCaptureFixture
 ) -> None:

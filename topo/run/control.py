@@ -136,6 +136,11 @@ class Call:
         """All taps of the topology."""
         return self._control.taps
 
+    @property
+    def rereads(self) -> bool:
+        """Whether there is a file that somebody reads again."""
+        return self._control.rereads
+
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of a verb that has none."""
@@ -288,6 +293,9 @@ def apply(call: Call, wish: Apply) -> Answers:
 
 def reload(call: Call, wish: Reload) -> Answers:
     """Let the file be read again. That this is heard is all that is answered; what comes of it is seen in the events."""
+    if not call.rereads:
+        name = call.supervisor.plan.name
+        raise Refusal(f"{name} is run by a program, process {os.getpid()}, and no file is read again: ztopo apply changes it, too")
     call.supervisor.post(ReloadAsked(wish.by))
     yield {"asked": True}
 
@@ -310,8 +318,11 @@ VERBS = {
 class Control:
     """The socket of a topology, and all who ask there. It answers within its block."""
 
-    def __init__(self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK) -> None:
-        """Raises `folder.Refused` if the socket cannot be made."""
+    def __init__(
+        self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK, *, rereads: bool = True
+    ) -> None:
+        """Raises `folder.Refused` if the socket cannot be made. `rereads` is whether somebody hears the wish to read a file again."""
+        self.rereads = rereads
         self._home = home
         self._folder = home.folder
         self._look_every = look

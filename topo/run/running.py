@@ -344,7 +344,7 @@ class Running:
             try:
                 home = found.enter_context(claim(self.name, self._supervisor.sight.file, program=True))
                 self._supervisor.folder = home.folder
-                found.enter_context(Control(home, self._supervisor, self._journal))
+                found.enter_context(Control(home, self._supervisor, self._journal, rereads=False))
             except Refused as refused:
                 log.warning("%s: ztopo ps, top and tap do not find it: %s", self.name, refused.diagnostic.message)
             yield
