@@ -6,7 +6,7 @@
     with topology.up() as running:
         socket = running.socket("client")
 
-In an app that ztopo runs, `topo.socket()` makes the socket that the file declares.
+In an app that ztopo runs, `topo.socket()` makes the socket that the file declares, and `topo.aio.socket()` one to be awaited.
 
 Names are imported when they are first used, so that `import topo` costs nothing.
 """
@@ -16,12 +16,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from topo import aio
     from topo.builder import Topology, TopologyError, load, loads
     from topo.diagnostic import Diagnostic
     from topo.joined import socket
     from topo.plan import RestartPlan
 
-__all__ = ["Diagnostic", "RestartPlan", "Topology", "TopologyError", "__version__", "load", "loads", "socket"]
+__all__ = ["Diagnostic", "RestartPlan", "Topology", "TopologyError", "__version__", "aio", "load", "loads", "socket"]
 
 __version__ = "0.1.0"
 
@@ -37,10 +38,12 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module 'topo' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "aio":
+        return import_module("topo.aio")
+    if name not in HOMES:
+        raise AttributeError(f"module 'topo' has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from socket import AF_UNIX
@@ -25,7 +26,7 @@ from topo.run.apps import OWN
 from topo.run.folder import control_path
 from topo.run.tally import Tally, open_file
 
-__all__ = ["NotJoined", "Socket", "socket"]
+__all__ = ["CROWDED", "STEP", "Gate", "NotJoined", "Socket", "join", "socket"]
 
 PATIENCE = 30.0
 """Seconds that the supervisor may take to answer."""
@@ -47,9 +48,18 @@ def socket(
     `name` is that of the socket, or of the app if it has only one; it may be left out then. The socket is one of pyzmq, for the
     thread that uses it. Over links between two of these, or between one and a device, ztopo can pause, empty and count: what it
     drains, restarts and rewires there loses nothing. When the topology stops, a send that waits raises `zmq.ContextTerminated`.
+    Its twin for the tasks of an event loop is `topo.aio.socket`.
 
     Raises NotJoined if it is not `ztopo up` that runs this program.
     """
+    awaited = sys.modules.get("zmq.asyncio")  # who has a context of that has imported it
+    if awaited is not None and isinstance(context, awaited.Context):
+        raise TypeError("topo.socket makes sockets that block: topo.aio.socket makes those of a zmq.asyncio.Context")
+    return join(name, context or zmq.Context.instance(), environment)
+
+
+def join(name: str | None, context: zmq.Context[Any], environment: Mapping[str, str]) -> Socket:
+    """Make a socket that this program's app declares, in any context. Raises NotJoined."""
     app, _, folder = environment.get(OWN, "").partition("@")
     if not app:
         raise NotJoined("this program was not started by ztopo: topo.socket works in an app that a topology declares with `run`")
@@ -57,7 +67,7 @@ def socket(
         raise NotJoined(f"the topology that runs {app} cannot be asked: it is not run by `ztopo up`")
     line = Line(folder, app, name or "")
     try:
-        made: Socket = (context or zmq.Context.instance()).socket(getattr(zmq, line.declared["type"]), socket_class=Socket)
+        made: Socket = context.socket(getattr(zmq, line.declared["type"]), socket_class=Socket)
         made._join(line)
         return made
     except BaseException:
@@ -114,6 +124,17 @@ class Gate:
         self._shut = False
         self._over = False
         self._inside = False
+        self._heard: Callable[[], None] | None = None
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """From now on call this, in the thread that listens to the supervisor, whenever something else is wanted."""
+        self._heard = heard
+
+    def wait(self, waits: bool = True) -> bool:
+        """Say that a message waits before it, or no longer does. Returns whether it is shut; else nobody waits there."""
+        with self._changed:
+            self._tally.waiting = waits and self._shut
+            return self._shut
 
     def heed(self, wish: Mapping[str, object]) -> None:
         """Do what the supervisor wants. Called in the thread that listens to it."""
@@ -123,6 +144,8 @@ class Gate:
             self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._shut and self._inside))
             self._tally.heeded = int(str(wish.get("number", 0)))
+        if self._heard is not None:
+            self._heard()
 
     def enter(self, until: float | None) -> None:
         """Begin a message. Raises zmq.Again if it is shut until then, and zmq.ContextTerminated if it is over."""
@@ -176,6 +199,12 @@ class Socket(zmq.Socket[bytes]):
             self.connect(endpoint)
 
     @property
+    def gate(self) -> Gate:
+        """What its messages pass on their way out."""
+        assert self._gate is not None
+        return self._gate
+
+    @property
     def counts(self) -> tuple[int, int]:
         """How many whole messages it has sent and received."""
         return (self._tally.sent, self._tally.received) if self._tally is not None else (0, 0)
@@ -227,6 +256,10 @@ class Socket(zmq.Socket[bytes]):
     def close(self, linger: int | None = None) -> None:
         """Close it, and let the supervisor know that."""
         super().close(linger)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Let the supervisor know that it is closed."""
         if self._line is not None:
             self._line.close()
 

@@ -295,7 +295,9 @@ def reload(call: Call, wish: Reload) -> Answers:
     """Let the file be read again. That this is heard is all that is answered; what comes of it is seen in the events."""
     if not call.rereads:
         name = call.supervisor.plan.name
-        raise Refusal(f"{name} is run by a program, process {os.getpid()}, and no file is read again: ztopo apply changes it, too")
+        raise Refusal(
+            f"{name} is run by a program, process {os.getpid()}, and no file is read again: ztopo apply changes it, too"
+        )
     call.supervisor.post(ReloadAsked(wish.by))
     yield {"asked": True}
 
@@ -318,9 +320,7 @@ VERBS = {
 class Control:
     """The socket of a topology, and all who ask there. It answers within its block."""
 
-    def __init__(
-        self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK, *, rereads: bool = True
-    ) -> None:
+    def __init__(self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK, *, rereads: bool = True) -> None:
         """Raises `folder.Refused` if the socket cannot be made. `rereads` is whether somebody hears the wish to read a file again."""
         self.rereads = rereads
         self._home = home
