@@ -533,7 +533,7 @@ def test_nobody_reading_its_output_is_a_reason_to_stop(world: World) -> None:
     try:
         os.read(read, 1)
         os.close(read)
-        _, said = up.communicate(timeout=30)
+        _, said = up.communicate(timeout=PATIENCE)
     finally:
         up.kill()
         up.wait()
@@ -908,6 +908,9 @@ class Terminal:
 
     def wait_for(self, text: bytes) -> None:
         while text not in self.seen:
+            assert select.select([self.master], [], [], PATIENCE)[0], (
+                f"nothing more came after:\n{self.seen.decode(errors='replace')}"
+            )
             self.seen += os.read(self.master, 65536)
 
     def close(self) -> None:
@@ -930,7 +933,7 @@ def test_an_apps_output_does_nothing_to_the_terminal_but_colours(world: World) -
     terminal = Terminal(world, "t.ztopo")
     try:
         terminal.wait_for(b"t has stopped")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(PATIENCE) == 0
     finally:
         terminal.close()
         os.close(terminal.master)
@@ -957,7 +960,7 @@ def test_ctrl_c_at_a_terminal_reaches_only_ztopo(world: World) -> None:
         terminal.wait_for(b"answer 2")
         os.write(terminal.master, b"\x03")
         terminal.wait_for(b"t has stopped")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(PATIENCE) == 0
     finally:
         terminal.close()
         os.close(terminal.master)
@@ -972,7 +975,7 @@ def test_a_terminal_that_goes_away_stops_it(world: World) -> None:
     try:
         terminal.wait_for(b"answer 2")
         os.close(terminal.master)
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(PATIENCE) == 0
     finally:
         terminal.close()
     assert world.processes() == []
