@@ -18,7 +18,7 @@ from tests.processes import PATIENCE, Lines, wait_until
 from tests.run.conftest import ZTOPO, Up, World
 from topo.recording import Recording
 from topo.run.client import Topology, find
-from topo.run.tapping import Tapping
+from topo.run.tapping import Seen, Tapping
 
 Socket = zmq.Socket[bytes]
 
@@ -407,3 +407,21 @@ def test_from_python_it_is_known_exactly_what_was_missed(rig: Rig) -> None:
         assert 0 < tapping.missed < 5000
         seen = tapping.lines["jobs"]._seen
         assert seen + tapping.missed == rig.passed
+
+
+def test_what_is_on_its_way_is_not_taken_for_missed_by_one_who_is_woken(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.start()
+    with Tapping(rig.topology, ["jobs"]) as tapping:
+        while not tapping.read(0.01):
+            rig.pass_on([b"hello"])
+        rig.pass_on(*[[b"x"]] * 100)
+        assert rig.passed > 100, "the device has counted them"
+        read, waits = tapping.read, list[float]()
+
+        def woken_at_first(timeout: float) -> list[Seen]:
+            waits.append(timeout)
+            return read(timeout) if len(waits) > 1 else []
+
+        monkeypatch.setattr(tapping, "read", woken_at_first)
+        assert tapping.settle()
+        assert tapping.missed == 0
