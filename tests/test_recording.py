@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -156,6 +157,25 @@ def test_a_full_disk_is_an_error_and_what_is_there_is_whole(tmp_path: Path) -> N
     assert recorder.records == 10
     recording = Recording(str(tmp_path / "r"))
     assert list(recording) == RECORDS[:10]
+    assert recording.torn == 0
+
+
+def test_a_device_that_is_full_is_an_error_and_what_was_there_is_whole(tmp_path: Path) -> None:
+    """Here the system itself says that there is no room: from the fourth record on it is written to the device that has none."""
+    recorder = Recorder(str(tmp_path / "r"), HEADER)
+    for each in RECORDS[:3]:
+        recorder.add(each)
+    recorder.flush()
+    with open("/dev/full", "wb", buffering=0) as full:
+        os.dup2(full.fileno(), recorder._handle)
+    recorder.add(RECORDS[3])
+    with pytest.raises(OSError, match="No space left on device") as refused:
+        recorder.flush()
+    recorder.close()
+    assert refused.value.errno == errno.ENOSPC
+    assert recorder.records == 3
+    recording = Recording(str(tmp_path / "r"))
+    assert list(recording) == RECORDS[:3]
     assert recording.torn == 0
 
 

@@ -283,6 +283,30 @@ def test_a_full_disk_is_said_once_and_what_is_missing_is_counted(
     assert len(complaints) == 1
 
 
+def test_a_device_that_is_full_is_said_once_and_what_is_missing_is_counted_when_there_is_room_again(
+    journal: Journal, path: Path
+) -> None:
+    """Here the system itself refuses, and then no longer does."""
+    complaints: list[OSError] = []
+    heard = threading.Event()
+
+    def complain(error: OSError) -> None:
+        complaints.append(error)
+        heard.set()
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("/dev/full")
+    with Log(path, journal, complain) as log:
+        journal.wrote("there", "lost", False)
+        assert heard.wait(PATIENCE)
+        path.unlink()
+        with path.open("ab") as room:
+            os.dup2(room.fileno(), log._handle)
+        journal.wrote("there", "after", False)
+    assert [(r["event"], r["message"]) for r in read(path)] == [("missed", "1 record is missing here"), ("output", "after")]
+    assert [error.errno for error in complaints] == [errno.ENOSPC]
+
+
 def test_logs_lie_in_the_folder_for_state(tmp_path: Path) -> None:
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}
     state = {"XDG_STATE_HOME": "/s", "STATE_DIRECTORY": "/var/lib/x:/other", "HOME": "/home/me"}
@@ -310,6 +334,23 @@ def test_up_goes_on_where_no_more_log_can_be_written(world: World) -> None:
     assert up.text.count("ZT915") == 1
     log = world.state / "ztopo" / "t" / "log.jsonl"
     assert all(json.loads(line) for line in log.read_bytes().splitlines())
+
+
+def test_up_goes_on_with_a_log_on_a_device_that_is_full(world: World) -> None:
+    """The system itself says that there is no room: the log is a link to the device that never has any."""
+    log = world.state / "ztopo" / "t" / "log.jsonl"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    world.topology(app("loud", "python -c \"print('x' * 1000, *range(900), sep=chr(10)); import signal; signal.pause()\""))
+    up = world.up("t.ztopo")
+    up.wait_for_all(r"^loud +\| 899$", r"^warning\[ZT915\]: the log .*log\.jsonl cannot be written: No space left on device$")
+    following = world.verb("events")
+    assert json.loads(following.lines.next() or "")["snapshot"]["phase"] == "running"
+    up.interrupt()
+    assert up.end() == 0, up.text
+    assert following.end() == 0
+    assert up.text.count("ZT915") == 1
+    assert log.is_symlink()
 
 
 def test_up_goes_on_without_a_log_where_there_can_be_none(world: World) -> None:
