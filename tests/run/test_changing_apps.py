@@ -6,8 +6,6 @@ import itertools
 import os
 import re
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, wait_until
 from tests.run.conftest import World as Files
 from tests.run.test_changing import PIPELINE, Stream
 from tests.run.test_changing import World as Bare
@@ -127,10 +125,7 @@ class World(Bare):
 
 def wait_for(holds: Callable[[], bool]) -> None:
     """Look until something holds."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "it does not come to that"
-        threading.Event().wait(0.002)
+    wait_until(holds, "what is waited for")
 
 
 @pytest.fixture
