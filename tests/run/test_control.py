@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -128,6 +129,16 @@ def test_a_mistake_of_ours_is_told_and_hurts_nobody(running: Topology, monkeypat
     assert first == {"first": 1}
     assert last["error"]["message"] == "a mistake in ztopo, please report it: ZeroDivisionError('here')"
     assert running.ask("ping")
+
+
+def test_what_the_system_refuses_is_told(running: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(call: Call, _: Nothing) -> control.Answers:
+        yield {"first": 1}
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setitem(control.VERBS, "refused", Verb(Nothing, refused))
+    with pytest.raises(Refused, match="Cannot allocate memory"):
+        running.ask("refused")
 
 
 def test_who_is_silent_makes_room_for_others(running: Topology, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
-from topo.cli import Exit, say, topology
+from topo.cli import Exit, Refusal, say, topology
+
+if TYPE_CHECKING:
+    from topo.run.snapshot import Snapshot
 
 PATIENCE = 120.0
 """Seconds until all of them are ready again."""
@@ -12,11 +18,11 @@ PATIENCE = 120.0
 
 @click.command()
 @click.argument("devices", nargs=-1, required=True, metavar="DEVICE...")
-@click.option("--topology", "name", metavar="NAME", help="Of which topology, if several run.")
+@click.option("-t", "--topology", "name", metavar="NAME", help="The topology; it may be left out where only one runs.")
 def command(devices: tuple[str, ...], name: str | None) -> Exit:
     """Start devices of a running topology again, at the addresses that they have, and wait until they are ready.
 
-    Who sends to them is paused meanwhile, as far as that can be: devices, and apps that use topo.socket. Over links between those
+    DEVICE is a device, as `broker`, or all replicas of one. Who sends to them is paused meanwhile, as far as that can be: devices, and apps that use topo.socket. Over links between those
     nothing is lost. Where others send something may be, and it is said how much at most. Ends with 0 when they are ready, with 1 if
     they could not be started again, with 3 if there is no such topology.
     """
@@ -25,6 +31,7 @@ def command(devices: tuple[str, ...], name: str | None) -> Exit:
     from topo.run.journal import what_it_loses
 
     found = topology(name)
+    devices = _meant(found.snapshot(), devices)
     try:
         answers = found.ask("restart", PATIENCE, devices=devices)
     except Refused as refused:
@@ -36,3 +43,20 @@ def command(devices: tuple[str, ...], name: str | None) -> Exit:
             say(f"{left.name} loses {what_it_loses(left)}")
     say(f"started again: {', '.join(devices)}")
     return Exit.DONE
+
+
+def _meant(snapshot: Snapshot, names: Iterable[str]) -> tuple[str, ...]:
+    """The devices that are meant, each once."""
+    from topo.diagnostic import did_you_mean
+    from topo.watch import named
+
+    meant: dict[str, None] = {}
+    for name in names:
+        found = [device.name for device in snapshot.devices if named(name, device.name)]
+        if not found and any(named(name, app.name) for app in snapshot.apps):
+            raise Refusal(f"{name} is an app: ztopo starts devices again")
+        if not found:
+            notes = did_you_mean(name, (device.name for device in snapshot.devices))
+            raise Refusal("; ".join((f"there is no device `{name}` in {snapshot.name}", *notes)))
+        meant |= dict.fromkeys(found)
+    return tuple(meant)

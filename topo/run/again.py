@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topo.run.draining import Draining
-from topo.run.events import ChangeBegun, ChangeOver, Pause, Resume, Undrained
+from topo.run.events import ChangeBegun, ChangeOver, CommandError, Pause, Resume, Undrained
 from topo.run.machine import Life
 from topo.run.peers import count_peers
 
@@ -92,16 +92,25 @@ def paused(supervisor: Supervisor, names: Iterable[str], timeout: float) -> Iter
         for app in apps:
             supervisor.joined.want(app, "pause")
         for device in devices:
-            supervisor.command(device, Pause(), timeout)
+            _pause(supervisor, device, timeout)
         if not _wait(lambda: all(map(supervisor.joined.is_paused, apps)), timeout):
             raise NotAgain(f"{', '.join(a for a in apps if not supervisor.joined.is_paused(a))} did not pause")
         yield
     finally:
-        for device in devices:
-            if supervisor.call(lambda loop, device=device: loop.machine.life(device)) == Life.READY:  # type: ignore[misc]  # the lambda
-                supervisor.command(device, Resume(), timeout)
         for app in apps:
             supervisor.joined.want(app, "resume")
+        for device in devices:
+            with suppress(CommandError, TimeoutError):  # it has ended, and begins anew; or it is stopped, and does it later
+                supervisor.command(device, Resume(), timeout)
+
+
+def _pause(supervisor: Supervisor, device: str, timeout: float) -> None:
+    try:
+        supervisor.command(device, Pause(), timeout)
+    except CommandError as error:
+        raise NotAgain(f"{device} did not pause: {error.strerror}") from error
+    except TimeoutError:
+        raise NotAgain(f"{device} did not pause: it does not answer") from None
 
 
 def _see_that_they_run(supervisor: Supervisor, names: Iterable[str]) -> None:
@@ -130,7 +139,7 @@ def _drain(supervisor: Supervisor, names: tuple[str, ...], through: tuple[str, .
         for name in names:
             if verdicts[name] == "pause":
                 seen.told_to_pause.add(name)
-                supervisor.command(name, Pause(), timeout)
+                _pause(supervisor, name, timeout)
         return all(verdict == "end" for verdict in verdicts.values())
 
     _wait(is_done, timeout)

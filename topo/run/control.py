@@ -116,6 +116,10 @@ class Refusal(Exception):
         self.exit = exit
 
 
+class HungUp(Exception):
+    """Whoever has asked takes no answer any more."""
+
+
 class Call:
     """Somebody who asks."""
 
@@ -283,8 +287,11 @@ def apply(call: Call, wish: Apply) -> Answers:
         if change.over.is_set():
             rolled_back = change.result()
             yield {"done": rolled_back is None, "why": rolled_back.why if rolled_back else ""}
-    except (Moved, RuntimeError) as why:
-        raise Refusal(str(why), REFUSED if isinstance(why, Moved) else NOT_RUNNING) from why
+    except Moved as why:
+        moved = mistakes.moved(str(why))
+        raise Refusal("; ".join((moved.message, *moved.notes)), REFUSED) from why
+    except RuntimeError as ended:
+        raise Refusal(str(ended), NOT_RUNNING) from ended
     finally:
         change.withdraw()
         unsubscribe()
@@ -473,7 +480,7 @@ class Control:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with suppress(OSError), connection.makefile("rb") as lines:  # it has gone, or is too slow
+            with suppress(OSError, HungUp), connection.makefile("rb") as lines:  # it has gone, or is too slow
                 while (line := self._request(connection, lines)).endswith(b"\n"):
                     self._answer(connection, line)
         finally:
@@ -499,8 +506,10 @@ class Control:
             last: object = {"end": True}
         except Refusal as refusal:
             last = _error(str(refusal), refusal.exit)
-        except OSError:
+        except HungUp:
             raise
+        except OSError as error:  # the system has refused something that is needed
+            last = _error(error.strerror or repr(error), 2)
         except RuntimeError as ended:  # so the supervisor says that there is nobody to ask any more
             last = _error(str(ended), 3)
         except Exception as error:
@@ -565,7 +574,12 @@ def _error(message: str, exit: int) -> dict[str, object]:
 
 
 def _send(connection: socket.socket, answer: object) -> None:
-    connection.sendall(wire.quickly(answer))
+    """Raises HungUp if nobody takes it."""
+    data = wire.quickly(answer)
+    try:
+        connection.sendall(data)
+    except OSError as error:
+        raise HungUp from error
 
 
 def _hang_up(connection: socket.socket) -> None:

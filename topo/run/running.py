@@ -217,7 +217,8 @@ class Running:
         """Start devices again, at the addresses that they have, and return when they are ready.
 
         Who sends to them is paused meanwhile, as far as that can be: devices, and apps that use `topo.socket`. Over links between
-        those nothing is lost; what is, or may be, is returned. Raises `topo.run.again.NotAgain` if one does not run.
+        those nothing is lost; what is, or may be, is returned. Raises `topo.run.again.NotAgain` if one does not run, or if it, or who
+        sends to it, does not do its part in time; RuntimeError at the end of the topology.
         """
         self._must_run()
         return self._supervisor.restart(devices)
