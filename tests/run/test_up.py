@@ -986,6 +986,6 @@ def test_a_hangup_without_a_terminal_does_not_stop_it(world: World, ends_well: E
     up = world.up("t.ztopo", start_new_session=True)
     up.wait_for(r"\| there")
     up.process.send_signal(signal.SIGHUP)
-    up.wait_for("^t is changed: nothing to do$")
+    up.wait_for("^t: nothing to change$")
     up.interrupt()
     ends_well(up, 0)

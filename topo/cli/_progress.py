@@ -169,11 +169,12 @@ class Progress:
                 self._say(f"{by}: {why}; {self._plan.name} goes on as it is")
             case Changing(what, steps, wanted):
                 self._adopt(wanted)
-                self._say(f"changing {self._plan.name}: {what}, {plural(steps, 'step')}")
+                if what:
+                    self._say(f"changing {self._plan.name}: {what}, {plural(steps, 'step')}")
             case ChangeStep(number, what, where):
                 self._say(f"{number:>{self._column}} {what} " + self._err.paint(self._at(where), "dim"))
             case Changed(what):
-                self._say(f"{self._plan.name} is changed: {what}")
+                self._say(f"{self._plan.name} is changed: {what}" if what else f"{self._plan.name}: nothing to change")
             case RolledBack():
                 self._rolled_back(event)
             case Restarting(name, attempt, delay):

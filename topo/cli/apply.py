@@ -95,7 +95,7 @@ def _carry_out(there: Topology, plan: ChangePlan, texts: dict[str, str]) -> Exit
     for answer in there.stream("apply", change=msgspec.to_builtins(plan), sources=texts):
         if "done" in answer:
             done = answer["done"]
-        elif "message" in answer:
+        elif "message" in answer and plan.changes:  # else all is said already
             where = nearest(answer.get("where", ""), *folders)
             say(f"{answer['message']}" + (f"  {where}" if where else ""))
     return Exit.DONE if done else Exit.FINDINGS

@@ -251,11 +251,9 @@ def _flows(senders: Iterable[str], wanted: Plan) -> tuple[Flow, ...]:
 
 
 def summary(change: ChangePlan) -> str:
-    """A change in a few words."""
+    """A change in a few words; none if there is nothing to do."""
     counts = Counter(there.action for there in change.changes)
-    return (
-        ", ".join(f"{counts[action]} {action}" for action in ("added", "removed", "changed") if counts[action]) or "nothing to do"
-    )
+    return ", ".join(f"{counts[action]} {action}" for action in ("added", "removed", "changed") if counts[action])
 
 
 def _open(supervisor: Supervisor, change: ChangePlan, sources: Mapping[str, Source]) -> Before:

@@ -123,8 +123,13 @@ def what_it_loses(left: Undrained) -> str:
 
 
 def _taken_back(event: RolledBack) -> str:
-    left = f"; left as it is: {', '.join(event.left)}" if event.left else ""
-    return f"not changed, all is as it was: {event.what}: {event.why}{left}"
+    if not event.left:
+        return f"not changed, all is as it was: could not {event.what}: {event.why}"
+    return f"not changed: could not {event.what}: {event.why}; could not take back: {'; '.join(event.left)}"
+
+
+def _of_change(word: str, event: Changing | Changed) -> str:
+    return f"{word}: {event.what or 'nothing to do'}"
 
 
 DEBUG, INFO, WARNING, ERROR = _always("debug"), _always("info"), _always("warning"), _always("error")
@@ -146,9 +151,9 @@ KINDS: dict[type[Any], Kind] = {
     Undrained: Kind("undrained", WARNING, lambda e: f"{e.name} loses {what_it_loses(e)}", ("held", "coming", "at_most")),
     Busy: Kind("busy", WARNING, lambda e: "still busy", ("names",)),
     Restarting: Kind("restarting", WARNING, lambda e: _again(e.attempt, e.delay), ("attempt", "delay")),
-    Changing: Kind("changing", INFO, lambda e: f"changing: {e.what}", ("what", "steps")),
+    Changing: Kind("changing", INFO, lambda e: _of_change("changing", e), ("what", "steps")),
     ChangeStep: Kind("change step", INFO, lambda e: e.what, ("number",)),
-    Changed: Kind("changed", INFO, lambda e: f"changed: {e.what}", ("what",)),
+    Changed: Kind("changed", INFO, lambda e: _of_change("changed", e), ("what",)),
     RolledBack: Kind("rolled back", ERROR, _taken_back, ("what", "why", "left")),
     ReloadRefused: Kind("reload refused", ERROR, lambda e: f"{e.by}: {e.why}", ("by", "why")),
     Said: Kind("finding", lambda e: e.diagnostic.severity, lambda e: f"{e.diagnostic.message} [{e.diagnostic.code}]"),
