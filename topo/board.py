@@ -106,7 +106,7 @@ def groups(rates: Rates) -> list[Group]:
         row: Row = {"name": host.name, "cpu": host.cpu, "memory": host.memory, "state": f"hosts {host.devices}"}
         found.append(Group(host.name, (row,)))
     for app in rates.apps:
-        state = app.life if app.status is None or app.life != "ended" else f"ended {app.status}"
+        state = "halted" if app.halted else app.life if app.status is None or app.life != "ended" else f"ended {app.status}"
         row = {"name": app.name, "cpu": app.cpu, "memory": app.memory, "restarts": app.restarts, "state": state}
         found.append(Group(app.name, (row,)))
     return found
@@ -114,11 +114,18 @@ def groups(rates: Rates) -> list[Group]:
 
 def _device(device: DeviceRates) -> list[Row]:
     rows = [_side(device, socket) for socket in device.sockets] or [{"name": device.name}]
-    state = device.life if device.state is None or device.state in QUIET_STATES or device.life != "ready" else device.state
-    whole: Row = {"cpu": device.cpu, "restarts": device.restarts, "state": rows[0].get("state") or state}
+    whole: Row = {"cpu": device.cpu, "restarts": device.restarts, "state": _state(device, rows[0])}
     if device.host == device.name:
         whole["memory"] = device.memory
     return [rows[0] | whole, *rows[1:]]
+
+
+def _state(device: DeviceRates, first: Row) -> str:
+    """How a device lives; of one that runs what its `first` side or its loop has to say beyond that."""
+    if device.halted:
+        return "halted"
+    quiet = device.state is None or device.state in QUIET_STATES or device.life != "ready"
+    return str(first.get("state") or (device.life if quiet else device.state))
 
 
 def _side(device: DeviceRates, socket: SideRates) -> Row:

@@ -107,6 +107,8 @@ class DeviceRates(msgspec.Struct, frozen=True):
     """In bytes; None where it shares its process with others."""
     sockets: tuple[SideRates, ...]
     copies: Copies | None
+    halted: bool = False
+    """Whether a signal holds its process up."""
 
 
 class HostRates(msgspec.Struct, frozen=True):
@@ -131,6 +133,8 @@ class AppRates(msgspec.Struct, frozen=True):
     status: int | None
     cpu: float | None
     memory: int | None
+    halted: bool = False
+    """Whether a signal holds its process up."""
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -273,6 +277,7 @@ class Between:
             memory=self._memory(task) if _alone(device) else None,
             sockets=tuple(self._sockets(device)),
             copies=self._copies(device),
+            halted=device.halted,
         )
 
     def _sockets(self, device: DeviceSnapshot) -> Iterator[SideRates]:
@@ -335,6 +340,7 @@ class Between:
             status=app.status,
             cpu=self._cpu(task),
             memory=self._memory(task),
+            halted=app.halted,
         )
 
     def _cpu(self, task: Task | None) -> float | None:

@@ -272,6 +272,8 @@ def test_a_device_that_is_halted_is_said_and_one_that_is_killed_then_comes_back(
     up.wait_for("is ready")
     os.kill(pid, signal.SIGSTOP)
     up.wait_for(rf"^jobs +halted +by SIGSTOP, process {pid}$")
+    for verb in ("ps", "status", "top --once"):
+        assert re.search(r"^jobs.* halted ", world.run(*verb.split()).stdout, re.MULTILINE), verb
     os.kill(pid, signal.SIGKILL)
     up.wait_for(r"^jobs +restarts +at once")
     up.wait_for(r"^jobs +ready")

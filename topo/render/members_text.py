@@ -45,7 +45,7 @@ def _said(seen: Seen, style: Style) -> str:
 def _rows(seen: Seen, now: float) -> Iterator[tuple[str, ...]]:
     assert seen.snapshot is not None
     for device in seen.snapshot.devices:
-        yield (device.name, device.kind, device.life, *_common(device, now))
+        yield (device.name, device.kind, device.standing, *_common(device, now))
     for app in seen.snapshot.apps:
         yield (app.name, "app", app.standing, *_common(app, now))
 

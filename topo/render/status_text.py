@@ -58,9 +58,17 @@ def _file(path: str, cells: int) -> str:
 
 
 def _row(member: DeviceSnapshot | AppSnapshot, folder: str, now: float) -> tuple[str, ...]:
-    kind, life = (member.kind, member.life) if isinstance(member, DeviceSnapshot) else ("app", member.standing)
+    kind = member.kind if isinstance(member, DeviceSnapshot) else "app"
     since = ago(now - member.since) if member.since is not None else "-"
-    return (member.name, kind, life, str(member.pid or "-"), str(member.restarts), since, nearest(member.where, folder))
+    return (
+        member.name,
+        kind,
+        member.standing,
+        str(member.pid or "-"),
+        str(member.restarts),
+        since,
+        nearest(member.where, folder),
+    )
 
 
 def _sockets(device: DeviceSnapshot, style: Style) -> Iterator[str]:

@@ -52,6 +52,13 @@ class DeviceSnapshot(msgspec.Struct, frozen=True):
     sockets: tuple[SocketSnapshot, ...] = ()
     statistics: Statistics | None = None
     """What it has done since it was started the last time; None before it runs."""
+    halted: bool = False
+    """Whether a signal (SIGSTOP, say) holds its process up at present."""
+
+    @property
+    def standing(self) -> str:
+        """Its life in a word, or that it is halted."""
+        return "halted" if self.halted else self.life
 
 
 class AppSnapshot(msgspec.Struct, frozen=True):
@@ -67,10 +74,14 @@ class AppSnapshot(msgspec.Struct, frozen=True):
     """When its process was started, in seconds since the epoch."""
     status: int | None = None
     """What it ended with, or its signal as a negative number; None while it runs."""
+    halted: bool = False
+    """Whether a signal (SIGSTOP, say) holds its process up at present."""
 
     @property
     def standing(self) -> str:
-        """Its life in a word; of one that has ended, how."""
+        """Its life in a word, or that it is halted; of one that has ended, how."""
+        if self.halted:
+            return "halted"
         if self.status is None or self.life != "ended":
             return self.life
         return "done" if self.status == 0 else f"ended {self.status}"
