@@ -324,6 +324,7 @@ def test_what_cannot_be_tapped_is_refused(rig: Rig) -> None:
     assert "jobs is left out: jobs.monitor is a PUSH" in done.stderr
     assert "t has no device to tap" in done.stderr
     assert "there is no device or side `jbos`, did you mean `jobs`?" in run(rig, "jbos").stderr
+    assert "there is no device or side `x`, there are jobs" in run(rig, "x").stderr
     assert run(rig, "-t", "other").returncode == 3
 
 

@@ -192,10 +192,7 @@ def _wanted(snapshot: Snapshot, names: Sequence[str]) -> dict[str, frozenset[str
     for name in names:
         found = _named(snapshot, name)
         if not found:
-            known = [d.name for d in snapshot.devices] + [s.id for d in snapshot.devices for s in d.sockets]
-            from topo.diagnostic import did_you_mean
-
-            raise Refusal("".join((f"there is no device or side `{name}`", *(f", {note}" for note in did_you_mean(name, known)))))
+            raise Refusal(_why_not(snapshot, name))
         for device, sides in found.items():
             wanted[device] = wanted.get(device, frozenset()) | sides
     return wanted
@@ -215,6 +212,19 @@ def _all(snapshot: Snapshot) -> dict[str, frozenset[str]]:
     if not wanted:
         raise Refusal(f"{snapshot.name} has no device to tap")
     return wanted
+
+
+def _why_not(snapshot: Snapshot, name: str) -> str:
+    """Why there is nothing to tap by this name."""
+    from topo.diagnostic import did_you_mean
+    from topo.watch import named
+
+    if any(named(name, app.name) for app in snapshot.apps):
+        return f"{name} is an app: only devices are tapped, such as the one that it is connected to"
+    known = [d.name for d in snapshot.devices] + [s.id for d in snapshot.devices for s in d.sockets]
+    devices = [d.name for d in snapshot.devices]
+    there = f"there are {', '.join(devices[:MOST_NAMED])}" + (", …" if len(devices) > MOST_NAMED else "")
+    return ", ".join((f"there is no device or side `{name}`", *(did_you_mean(name, known) or ((there,) if devices else ()))))
 
 
 def _named(snapshot: Snapshot, name: str) -> dict[str, frozenset[str]]:
