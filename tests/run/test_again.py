@@ -65,7 +65,7 @@ def test_only_a_device_that_runs_is_started_again(world: World, ends_well: Ends)
     done = world.run("restart", "relay", "delay")
     assert (done.returncode, done.stderr) == (2, "error: there is no device `delay` in t; did you mean `relay`?\n")
     done = world.run("restart", "sink")
-    assert (done.returncode, done.stderr) == (2, "error: sink is an app: ztopo starts devices again\n")
+    assert (done.returncode, done.stderr) == (2, "error: sink is an app: only devices are started again\n")
     up.interrupt()
     ends_well(up, 0)
 
@@ -87,8 +87,8 @@ class Unanswered:
         self.told: list[tuple[str, str]] = []
         self.joined = self
 
-    def call(self, question: object) -> tuple[list[str], list[str]]:
-        return ["stopped", "other"], ["app"]
+    def call(self, question: object) -> tuple[list[str], list[str], list[str]]:
+        return ["stopped", "other"], ["app"], []
 
     def command(self, device: str, what: Command, timeout: float) -> None:
         self.told.append((device, type(what).__name__))

@@ -311,6 +311,13 @@ def test_what_is_beyond_the_rate_is_counted(rig: Rig) -> None:
     assert len(re.findall(": number", text)) == int(shown) < 50
 
 
+def test_a_side_that_only_sends_is_refused(rig: Rig) -> None:
+    rig.start()
+    done = run(rig, "jobs.out")
+    assert done.returncode == 2
+    assert done.stderr == "error: jobs.out is a PUSH: nothing comes in there, and what it sends has come in at the other side\n"
+
+
 def test_what_cannot_be_tapped_is_refused(rig: Rig) -> None:
     rig.start("; monitor PUSH bind ipc://copies")
     for name in ("jobs", "jobs.in"):

@@ -26,18 +26,12 @@ def command(devices: tuple[str, ...], name: str | None) -> Exit:
     nothing is lost. Where others send something may be, and it is said how much at most. Ends with 0 when they are ready, with 1 if
     they could not be started again, with 3 if there is no such topology.
     """
-    from topo.run.client import Refused
     from topo.run.events import Undrained
     from topo.run.journal import what_it_loses
 
     found = topology(name)
     devices = _meant(found.snapshot(), devices)
-    try:
-        answers = found.ask("restart", PATIENCE, devices=devices)
-    except Refused as refused:
-        say(str(refused))
-        return Exit(refused.exit_code)
-    for answer in answers:
+    for answer in found.ask("restart", PATIENCE, devices=devices):
         for lost in answer["lost"]:
             left = Undrained(**lost)
             say(f"{left.name} loses {what_it_loses(left)}")
@@ -54,7 +48,7 @@ def _meant(snapshot: Snapshot, names: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         found = [device.name for device in snapshot.devices if named(name, device.name)]
         if not found and any(named(name, app.name) for app in snapshot.apps):
-            raise Refusal(f"{name} is an app: ztopo starts devices again")
+            raise Refusal(f"{name} is an app: only devices are started again")
         if not found:
             notes = did_you_mean(name, (device.name for device in snapshot.devices))
             raise Refusal("; ".join((f"there is no device `{name}` in {snapshot.name}", *notes)))

@@ -27,6 +27,8 @@ SIZE = r"\d{1,12}(?:B|[KMG]iB)?"
 UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 SIDES = ("in", "out", "monitor")
+ONLY_SEND = ("PUSH", "PUB")
+"""Types of sides at which nothing comes in. At an XPUB subscriptions do."""
 MOST_NAMED = 5
 MOST_BYTES = 64
 """So many bytes of a part are shown, unless another number is asked for."""
@@ -193,6 +195,8 @@ def _wanted(snapshot: Snapshot, names: Sequence[str]) -> dict[str, frozenset[str
         found = _named(snapshot, name)
         if not found:
             raise Refusal(_why_not(snapshot, name))
+        if silent := _silent(snapshot, found):
+            raise Refusal(silent)
         for device, sides in found.items():
             wanted[device] = wanted.get(device, frozenset()) | sides
     return wanted
@@ -225,6 +229,16 @@ def _why_not(snapshot: Snapshot, name: str) -> str:
     devices = [d.name for d in snapshot.devices]
     there = f"there are {', '.join(devices[:MOST_NAMED])}" + (", …" if len(devices) > MOST_NAMED else "")
     return ", ".join((f"there is no device or side `{name}`", *(did_you_mean(name, known) or ((there,) if devices else ()))))
+
+
+def _silent(snapshot: Snapshot, found: dict[str, frozenset[str]]) -> str:
+    """Why nothing is to be seen of all that was found; empty if something may be."""
+    found_sides = {f"{device}.{side}" for device, sides in found.items() for side in sides}
+    sockets = {s.id: s.type for d in snapshot.devices for s in d.sockets}
+    if any(sockets.get(side) not in ONLY_SEND for side in found_sides):
+        return ""
+    side = min(found_sides)
+    return f"{side} is a {sockets[side]}: nothing comes in there, and what it sends has come in at the other side"
 
 
 def _named(snapshot: Snapshot, name: str) -> dict[str, frozenset[str]]:

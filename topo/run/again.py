@@ -87,7 +87,9 @@ def paused(supervisor: Supervisor, names: Iterable[str], timeout: float) -> Iter
 
     NotAgain if one does not pause in time.
     """
-    devices, apps = supervisor.call(lambda loop: _that_can_pause(loop, names))
+    devices, apps, halted = supervisor.call(lambda loop: _that_can_pause(loop, names))
+    if halted:
+        raise NotAgain(f"{', '.join(halted)} cannot pause: halted by a signal")
     try:
         for app in apps:
             supervisor.joined.want(app, "pause")
@@ -122,9 +124,11 @@ def _see_that_they_run(supervisor: Supervisor, names: Iterable[str]) -> None:
             )
 
 
-def _that_can_pause(loop: Supervisor, names: Iterable[str]) -> tuple[list[str], list[str]]:
+def _that_can_pause(loop: Supervisor, names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """The devices, the apps that count, and who of all of them hears nothing."""
     ready = [name for name in names if loop.machine.life(name) == Life.READY]
-    return [n for n in ready if n in loop.machine.devices], [n for n in ready if loop.joined.has(n)]
+    devices, apps = [n for n in ready if n in loop.machine.devices], [n for n in ready if loop.joined.has(n)]
+    return devices, apps, [n for n in (*devices, *apps) if loop.machine.is_halted(n)]
 
 
 def _drain(supervisor: Supervisor, names: tuple[str, ...], through: tuple[str, ...], timeout: float) -> tuple[Undrained, ...]:

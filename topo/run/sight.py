@@ -114,7 +114,7 @@ class Sight:
             since=self.since.get(name) if runs else None,
             sockets=tuple(self._socket(s) for s in plan.sockets),
             statistics=counters.read(name) if counters is not None else None,
-            halted=runs and host in self.machine.halted,
+            halted=runs and self.machine.is_halted(name),
         )
 
     def _socket(self, plan: SocketPlan) -> SocketSnapshot:
@@ -134,5 +134,5 @@ class Sight:
             restarts=self.machine.restarts[name].total,
             since=self.since.get(name) if life in ALIVE else None,
             status=None if life in ALIVE else self.statuses.get(name),
-            halted=life in ALIVE and name in self.machine.halted,
+            halted=life in ALIVE and self.machine.is_halted(name),
         )
