@@ -125,8 +125,9 @@ class Device:
             self._post(NotDone(self.plan.name, number, errno.ESRCH, "it does not run"))
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for its end, and say whether it has come."""
-        self._thread.join(timeout)
+        """Wait for its end, and say whether it has come. One that could not begin has ended."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def statistics(self) -> dict[str, object]:

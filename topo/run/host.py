@@ -15,6 +15,9 @@ from topo.run.sockets import Context
 
 __all__ = ["Host", "LocalHost"]
 
+LAST_STEPS = 1.0
+"""Seconds that the thread of a device may take from its last word to its end. One that hangs has been given up before."""
+
 
 class Host:
     """The devices of one process. They come and go; its methods may be called from one thread at a time."""
@@ -99,4 +102,5 @@ class LocalHost:
         self._post(Gone(self.name))
 
     def close(self) -> None:
-        """It has ended."""
+        """It has ended: its devices have said their last words, and their threads are about to."""
+        self.host.join(LAST_STEPS)
