@@ -80,3 +80,13 @@ def test_what_runs_stands_for_its_file(world: World) -> None:
     world.topology(RELAY.replace("sndhwm 7", "sndhwm 8"))
     assert world.run("apply", "t").stderr.endswith("changed: 1 changed\n")
     assert world.run("down").returncode == 0
+
+
+def test_what_runs_stands_for_its_file_with_the_params_that_were_set(world: World) -> None:
+    world.topology('param side: text = "there"\ndevice d: streamer { in PULL bind ipc://./${side}; out PUSH bind ipc://./out }\n')
+    up = world.up("t.ztopo", "--set", "side=elsewhere")
+    up.wait_for("^t is ready")
+    assert world.run("plan", "t").stdout == "t: nothing to change, 1 unchanged\n"
+    for arguments in (("t", "--set", "side=third"), ("t.ztopo",)):
+        assert world.run("plan", *arguments).stdout.startswith("t: 1 changed"), "what is said counts"
+    assert world.run("down").returncode == 0

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Exit",
     "Refusal",
+    "as_started",
     "changed_argument",
     "color_option",
     "compiled",
@@ -259,7 +260,10 @@ def file_argument(f: F) -> F:
 
 
 def changed_argument(f: F) -> F:
-    """`[FILE|NAME]`: as `file_argument`, and a topology that runs stands for its file, also if nothing is said. Comes as `file`."""
+    """`[FILE|NAME]`: as `file_argument`, and a topology that runs stands for its file, also if nothing is said. Comes as `file`.
+
+    With the file of what runs come the params that were set when it was started: see `as_started`.
+    """
     return click.argument("file", required=False, metavar="[FILE|NAME]", type=click.Path(), callback=_given_or_running)(f)
 
 
@@ -282,7 +286,16 @@ def _given_or_running(context: click.Context, parameter: click.Parameter, value:
         return value  # of which is said then that it cannot be read
     if running.owner.program or not os.path.isfile(running.owner.file):
         raise Refusal(f"{running.id} runs from {running.owner.file}, which is no file: name the one to use")
+    context.meta[STARTED_WITH] = running.owner.params
     return running.owner.file
+
+
+STARTED_WITH = "ztopo.started_with"
+
+
+def as_started(params: dict[str, str]) -> dict[str, str]:
+    """These params, and where a topology that runs stands for its file, those that it was started with."""
+    return {**click.get_current_context().meta.get(STARTED_WITH, {}), **params}
 
 
 def files_argument(f: F) -> F:

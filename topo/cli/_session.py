@@ -73,6 +73,8 @@ class Way(NamedTuple):
     agreed: Callable[[], bool]
     """Says whether it can run on this host."""
     limits: Limits
+    params: dict[str, str]
+    """The params of the file that were set."""
     beside: Callable[[Supervisor], AbstractContextManager[None]]
     """What goes on beside the supervisor, from its start to its end."""
 
@@ -103,7 +105,8 @@ class _Session:
         with self._way.show(self._plan, self._journal, self._output.fail) as face:
             try:
                 place = self._graph.model.span
-                with claim(self._plan.name, self._path, place, log=os.fspath(self._log or "")) as home:
+                log, params = os.fspath(self._log or ""), self._way.params
+                with claim(self._plan.name, self._path, place, log=log, params=params) as home:
                     if not self._can_run():
                         say(f"{self._shown} is not started")
                         return Exit.INVALID

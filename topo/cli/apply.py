@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from topo.cli import Exit, Refusal, changed_argument, color_option, compiled, formats, out, say, set_option, style_for, topology
+from topo.cli import (
+    Exit,
+    Refusal,
+    as_started,
+    changed_argument,
+    color_option,
+    compiled,
+    formats,
+    out,
+    say,
+    set_option,
+    style_for,
+    topology,
+)
 
 if TYPE_CHECKING:
     from topo.run.client import Topology
@@ -28,7 +41,7 @@ if TYPE_CHECKING:
 def command(file: str, params: dict[str, str], format: str, color: str) -> Exit:
     """Change the topology that runs to what FILE says, or do what `ztopo plan -o FILE` has saved.
 
-    NAME is that of a topology that runs, and stands for the file that it was started from.
+    NAME is that of a topology that runs, and stands for the file that it was started from, with the params that were set then.
 
     What is done is shown first, as `ztopo plan` shows it, then each step. Nothing else is touched. If a step cannot be done,
     everything goes back, and what ran still runs: that ends with 1. Ends with 78 if the file is invalid, or if something has started,
@@ -55,7 +68,7 @@ def _planned(file: str, params: dict[str, str], color: str) -> tuple[Topology, C
     from topo.compile import make_plan
     from topo.plan import sources
 
-    compilation = compiled(file, params, color, Exit.INVALID)
+    compilation = compiled(file, as_started(params), color, Exit.INVALID)
     if not compilation.valid:
         raise click.exceptions.Exit(Exit.INVALID)
     wanted = make_plan(compilation)

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topo.cli import Exit, Refusal, changed_argument, color_option, compiled, formats, out, say, set_option, style_for, topology
+from topo.cli import (
+    Exit,
+    Refusal,
+    as_started,
+    changed_argument,
+    color_option,
+    compiled,
+    formats,
+    out,
+    say,
+    set_option,
+    style_for,
+    topology,
+)
 
 if TYPE_CHECKING:
     from topo.steps import ChangePlan
@@ -28,13 +41,14 @@ FOR_ITS_OWNER = 0o600
 def command(file: str, params: dict[str, str], format: str, output: str | None, exit_code: bool, color: str) -> Exit:
     """Say what would change if the topology in FILE ran instead of what runs by its name, and what that means for messages.
 
-    NAME is that of a topology that runs, and stands for the file that it was started from. Nothing is changed. What is saved holds for this moment: once something has started, ended or changed, it is refused.
+    NAME is that of a topology that runs, and stands for the file that it was started from, with the params that were set then.
+    Nothing is changed. What is saved holds for this moment: once something has started, ended or changed, it is refused.
     """
     from topo.change import plan_change
     from topo.compile import make_plan
     from topo.run.client import NotRunning
 
-    compilation = compiled(file, params, color, Exit.INVALID)
+    compilation = compiled(file, as_started(params), color, Exit.INVALID)
     if not compilation.valid:
         return Exit.INVALID
     wanted = make_plan(compilation)

@@ -145,6 +145,7 @@ def _check_and_run(
         show=show,
         agreed=lambda: _host_agrees(compilation, color),
         limits=Limits(drain=timeout),
+        params=params,
         beside=beside,
     )
     try:

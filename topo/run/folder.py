@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -90,6 +91,8 @@ class Owner(msgspec.Struct, frozen=True):
     """The path of its log, if it has one."""
     born: str = ""
     """When the process was started, as the kernel tells it: others may get its number later."""
+    params: dict[str, str] = {}
+    """The params of the file that were set."""
 
 
 def folder_of(name: str, environment: Mapping[str, str] = os.environ, mark: str = "") -> Path:
@@ -137,10 +140,12 @@ def claim(
     *,
     program: bool = False,
     log: str = "",
+    params: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Home]:
     """Have the folder of a topology to oneself within the block. Raises Refused if somebody else has it.
 
-    A `program` gets a folder of its own, whoever else runs a topology of that name. `log` is the path of its log.
+    A `program` gets a folder of its own, whoever else runs a topology of that name. `log` is the path of its log,
+    `params` are those of its file that were set.
     """
     with ExitStack() as release:
         try:
@@ -148,7 +153,7 @@ def claim(
             release.callback(_release, folder, handle)
             _sweep(folder)
             os.ftruncate(handle, 0)
-            owner = Owner(os.getpid(), file, name, time.time(), program, log, _process(os.getpid())[1])
+            owner = Owner(os.getpid(), file, name, time.time(), program, log, _process(os.getpid())[1], dict(params))
             os.pwrite(handle, wire.written(owner), 0)
         except OSError as error:
             folder = folder_of(name, environment)
