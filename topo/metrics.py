@@ -20,7 +20,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from topo.devcore import SideCounts, Statistics
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.snapshot import DeviceSnapshot, Snapshot
 from topo.run.usage import Task, Usage, usage_of
 from topo.watch import Sample, look, sides, task_of

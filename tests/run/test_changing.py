@@ -21,7 +21,7 @@ from tests.run.test_running import plan_of
 from topo.change import plan_change
 from topo.run.changing import Moved
 from topo.run.events import Changed, ChangeStep, Changing, RolledBack, Told
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.running import Running, start
 from topo.run.snapshot import DeviceSnapshot
 from topo.steps import ChangePlan

@@ -22,7 +22,7 @@ from topo.change import plan_change
 from topo.run.changing import Changer
 from topo.run.events import ChangeStep, Halted, Resumed, Told
 from topo.run.hands import Patience
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.running import RunError
 from topo.steps import ChangePlan, Pause
 

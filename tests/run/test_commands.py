@@ -32,7 +32,7 @@ from topo.run.events import (
     Told,
     UnbindFrom,
 )
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.supervisor import Supervisor
 from topo.source import Source
 

@@ -10,6 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topo.plan import AppPlan, BindPlan, DevicePlan, Place, Plan, ProcessPlan, RestartPlan, SocketPlan
+from topo.run.acts import (
+    Act,
+    After,
+    Announce,
+    ConnectDevices,
+    DismissHost,
+    ForgetDevice,
+    Look,
+    PauseMember,
+    Report,
+    SayBusy,
+    SayRestart,
+    SayUndrained,
+    SayWhy,
+    SendSignal,
+    StartApp,
+    StartDevices,
+    StartHost,
+    StopDevices,
+)
 from topo.run.events import (
     Bound,
     ChangeBegun,
@@ -34,28 +54,8 @@ from topo.run.events import (
     Stopped,
     TimeOver,
 )
-from topo.run.machine import (
-    Act,
-    After,
-    Announce,
-    ConnectDevices,
-    DismissHost,
-    ForgetDevice,
-    Life,
-    Look,
-    Machine,
-    PauseMember,
-    Report,
-    SayBusy,
-    SayRestart,
-    SayUndrained,
-    SayWhy,
-    SendSignal,
-    StartApp,
-    StartDevices,
-    StartHost,
-    StopDevices,
-)
+from topo.run.lives import Life
+from topo.run.machine import Machine
 
 PLACE = Place("x.ztopo", 1, 0, 1)
 NEVER = RestartPlan("never")

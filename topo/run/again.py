@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from topo.run.draining import Draining
 from topo.run.events import ChangeBegun, ChangeOver, CommandError, Pause, Resume, Undrained
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.peers import count_peers
 
 if TYPE_CHECKING:

@@ -38,7 +38,8 @@ from topo.run.events import (
     StartAsked,
     Told,
 )
-from topo.run.machine import Life, Machine
+from topo.run.lives import Life
+from topo.run.machine import Machine
 from topo.run.sockets import connect_to
 from topo.steps import Step
 

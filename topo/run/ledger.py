@@ -18,7 +18,7 @@ from topo.links import Counts, Flow, Links, under_way
 from topo.plan import AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run.events import ChangeOver, Event, Exited, Failed, PlanChanged, Standing, Undrained
 from topo.run.joined import Joined
-from topo.run.machine import ALIVE
+from topo.run.lives import ALIVE
 from topo.run.sight import Sight
 from topo.zeromq.sockets import SOCKETS
 

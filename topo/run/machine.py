@@ -1,22 +1,8 @@
-"""How a running topology lives: three tables, and what follows from them.
+"""How a running topology lives: what follows from the tables of `lives.py`.
 
 Everything that happens is an event; all events go through one queue, and this machine decides what each of them means. It
-acts on nothing itself: `on` returns what is to be done, and `supervisor.py` does it. So a history of events can be told to it
+acts on nothing itself: `on` returns what is to be done (`acts.py`), and `supervisor.py` does it. So a history of events can be told to it
 in a test, and asked what it did.
-
-Whatever is started has a *life*: a device, an app, a process of devices. LIVES says how it goes on:
-
-    planned -> starting -> bound -> connecting -> ready -> stopping -> ended          a device
-    planned -> starting -> ready -> stopping -> leaving -> ended                      an app, a process of devices
-    ended -> waiting -> starting                                                      all, while the topology runs
-
-An app or a process is `leaving` when it has ended itself but not yet all that it had started. Who is `waiting` is started again
-when its time has come. A pair that LIVES does not have changes nothing: that event came too late to matter.
-
-The topology as a whole is in a *phase*. PHASES says how it goes on:
-
-    binding -> connecting -> running -> stopping -> ended
-                                        stopping -> killing -> ended
 
 First everything binds, then everything connects, then it is ready, and the apps start. A failure, a wish to stop, or that
 nothing is left to run leads to `stopping`: stage by stage, those from which messages come first. Who does not end in time is
@@ -43,12 +29,31 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 from topo.plan import Plan
+from topo.run.acts import (
+    Act,
+    After,
+    Announce,
+    ConnectDevices,
+    DismissHost,
+    ForgetDevice,
+    Look,
+    PauseMember,
+    Report,
+    SayBusy,
+    SayRestart,
+    SayUndrained,
+    SayWhy,
+    SendSignal,
+    StartApp,
+    StartDevices,
+    StartHost,
+    StopDevices,
+)
 from topo.run.draining import Draining
 from topo.run.events import (
     Addresses,
@@ -76,90 +81,10 @@ from topo.run.events import (
     Stopped,
     TimeOver,
 )
+from topo.run.lives import ALIVE, LIVES, PHASES, STARTABLE, UNREADY, Life
 from topo.run.restarts import Restarts, companions
 
-__all__ = [
-    "Act",
-    "After",
-    "Announce",
-    "ConnectDevices",
-    "DismissHost",
-    "ForgetDevice",
-    "Life",
-    "Limits",
-    "Look",
-    "Machine",
-    "PauseMember",
-    "Report",
-    "SayBusy",
-    "SayRestart",
-    "SayUndrained",
-    "SayWhy",
-    "SendSignal",
-    "StartApp",
-    "StartDevices",
-    "StartHost",
-    "StopDevices",
-]
-
-
-class Life(StrEnum):
-    """Where a device, an app or a process of devices stands."""
-
-    PLANNED = "planned"
-    STARTING = "starting"
-    BOUND = "bound"
-    CONNECTING = "connecting"
-    READY = "ready"
-    WAITING = "waiting"
-    STOPPING = "stopping"
-    LEAVING = "leaving"
-    ENDED = "ended"
-
-
-ALIVE = (Life.STARTING, Life.BOUND, Life.CONNECTING, Life.READY, Life.STOPPING)
-
-UNREADY = (Life.STARTING, Life.BOUND, Life.CONNECTING)
-STARTABLE = (Life.PLANNED, Life.ENDED, Life.WAITING)
-
-LIVES: dict[tuple[Life, str], Life] = {
-    (Life.PLANNED, "start"): Life.STARTING,
-    (Life.PLANNED, "stop"): Life.ENDED,
-    (Life.ENDED, "await"): Life.WAITING,
-    (Life.WAITING, "stop"): Life.ENDED,
-    (Life.WAITING, "start"): Life.STARTING,
-    (Life.ENDED, "start"): Life.STARTING,
-    (Life.STARTING, "started"): Life.READY,
-    (Life.STARTING, "refused"): Life.ENDED,
-    (Life.STOPPING, "refused"): Life.ENDED,
-    (Life.STARTING, "bound"): Life.BOUND,
-    (Life.BOUND, "connect"): Life.CONNECTING,
-    (Life.CONNECTING, "ready"): Life.READY,
-    (Life.STARTING, "stop"): Life.STOPPING,
-    (Life.BOUND, "stop"): Life.STOPPING,
-    (Life.CONNECTING, "stop"): Life.STOPPING,
-    (Life.READY, "stop"): Life.STOPPING,
-    **{(life, "stopped"): Life.ENDED for life in ALIVE},
-    **{(life, "failed"): Life.ENDED for life in ALIVE},
-    **{(life, "lost"): Life.ENDED for life in (*ALIVE, Life.LEAVING)},
-    **{(life, "exited"): Life.LEAVING for life in ALIVE},
-    (Life.LEAVING, "gone"): Life.ENDED,
-}
-
-PHASES: dict[tuple[Phase, str], Phase] = {
-    ("binding", "all bound"): "connecting",
-    ("connecting", "all ready"): "running",
-    ("running", "nothing left"): "stopping",
-    ("binding", "failure"): "stopping",
-    ("connecting", "failure"): "stopping",
-    ("running", "failure"): "stopping",
-    ("binding", "stop asked"): "stopping",
-    ("connecting", "stop asked"): "stopping",
-    ("running", "stop asked"): "stopping",
-    ("stopping", "forced"): "killing",
-    ("stopping", "all ended"): "ended",
-    ("killing", "all ended"): "ended",
-}
+__all__ = ["Limits", "Machine"]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -183,149 +108,6 @@ class Limits(msgspec.Struct, frozen=True):
 
 LOOK = 0.01
 """Seconds between two looks at those who drain."""
-
-
-# What is to be done
-
-
-class StartHost(msgspec.Struct, frozen=True):
-    """Start a process, and in it these devices."""
-
-    name: str
-    devices: tuple[str, ...]
-
-
-class StartDevices(msgspec.Struct, frozen=True):
-    """Start devices in a process that lives."""
-
-    host: str
-    devices: tuple[str, ...]
-
-
-class ConnectDevices(msgspec.Struct, frozen=True):
-    """Tell devices of a process that everything is bound."""
-
-    host: str
-    devices: tuple[str, ...]
-
-
-class StopDevices(msgspec.Struct, frozen=True):
-    """Ask devices of a process to end, or to drain and then end."""
-
-    host: str
-    devices: tuple[str, ...]
-    drain: Drain | None = None
-
-
-class Look(msgspec.Struct, frozen=True):
-    """See how these stand, and say it by `Looked`: the `last` time, for then the time is over."""
-
-    names: tuple[str, ...]
-    last: bool = False
-
-
-class PauseMember(msgspec.Struct, frozen=True):
-    """Let a device pass nothing more on, or an app send nothing more."""
-
-    name: str
-
-
-class DismissHost(msgspec.Struct, frozen=True):
-    """Let a process end: no device of it is left."""
-
-    name: str
-
-
-class ForgetDevice(msgspec.Struct, frozen=True):
-    """A device will not be started again: what is kept for it can go."""
-
-    name: str
-
-
-class StartApp(msgspec.Struct, frozen=True):
-    """Start an app."""
-
-    name: str
-
-
-class SendSignal(msgspec.Struct, frozen=True):
-    """Send a signal to an app or a process of devices, and to all that it has started."""
-
-    name: str
-    number: int
-
-
-class After(msgspec.Struct, frozen=True):
-    """Let this event come after so many seconds."""
-
-    seconds: float
-    event: TimeOver
-
-
-class Announce(msgspec.Struct, frozen=True):
-    """Say that the topology has come to another phase."""
-
-    phase: Phase
-
-
-class Report(msgspec.Struct, frozen=True):
-    """Say that something went wrong, or (`warning`) at least not as it should."""
-
-    event: Event
-    names: tuple[str, ...] = ()
-    """Who it is about, where the event does not say."""
-    warning: bool = False
-    spent: tuple[str, ...] = ()
-    """Those of them that were started again as often as they may be."""
-
-
-class SayRestart(msgspec.Struct, frozen=True):
-    """Say that something is started again, for the `attempt`th time, in so many seconds."""
-
-    name: str
-    attempt: int
-    delay: float
-
-
-class SayWhy(msgspec.Struct, frozen=True):
-    """Say why it stops."""
-
-    why: str
-
-
-class SayBusy(msgspec.Struct, frozen=True):
-    """Say who has not ended yet."""
-
-    names: tuple[str, ...]
-
-
-class SayUndrained(msgspec.Struct, frozen=True):
-    """Say that a device ends with something left; `quiet` is whether nothing more came to it."""
-
-    name: str
-    standing: Standing
-    quiet: bool
-
-
-Act = (
-    StartHost
-    | StartDevices
-    | ConnectDevices
-    | StopDevices
-    | Look
-    | PauseMember
-    | DismissHost
-    | ForgetDevice
-    | StartApp
-    | SendSignal
-    | After
-    | Announce
-    | Report
-    | SayRestart
-    | SayWhy
-    | SayBusy
-    | SayUndrained
-)
 
 
 class Machine:

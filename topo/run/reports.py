@@ -9,8 +9,8 @@ import msgspec
 from topo.diagnostic import Diagnostic
 from topo.plan import Place
 from topo.run import mistakes
+from topo.run.acts import Report
 from topo.run.events import Exited, Failed, Refused, StarterLost, Stopped, TimeOver
-from topo.run.machine import Report
 from topo.run.mistakes import Places
 from topo.run.sight import Sight
 from topo.source import Source

@@ -13,7 +13,8 @@ from topo.devcore import Statistics
 from topo.plan import AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run.counters import Counters
 from topo.run.events import Bound, Done, Event, Exited, Failed, Gone, PlanChanged, Ready, Started, Stopped
-from topo.run.machine import ALIVE, Machine
+from topo.run.lives import ALIVE
+from topo.run.machine import Machine
 from topo.run.snapshot import AppSnapshot, DeviceSnapshot, Snapshot, SocketSnapshot
 from topo.run.sockets import connect_to
 

@@ -38,7 +38,7 @@ class DeviceSnapshot(msgspec.Struct, frozen=True):
     host: str
     """The process that it lives in; its own name if that is its own."""
     life: str
-    """One of the values of `topo.run.machine.Life`."""
+    """One of the values of `topo.run.lives.Life`."""
     where: str
     """`file:line` of its declaration."""
     pid: int | None = None

@@ -27,6 +27,26 @@ import msgspec
 from topo.diagnostic import Diagnostic
 from topo.plan import THREAD_HOST, AppPlan, DevicePlan, Plan, SocketPlan
 from topo.run import again, claims
+from topo.run.acts import (
+    Act,
+    After,
+    Announce,
+    ConnectDevices,
+    DismissHost,
+    ForgetDevice,
+    Look,
+    PauseMember,
+    Report,
+    SayBusy,
+    SayRestart,
+    SayUndrained,
+    SayWhy,
+    SendSignal,
+    StartApp,
+    StartDevices,
+    StartHost,
+    StopDevices,
+)
 from topo.run.apps import environment
 from topo.run.changing import Changer
 from topo.run.children import Children, OnOutput, Post, Starter, Worker
@@ -76,29 +96,8 @@ from topo.run.host import LocalHost
 from topo.run.joined import Declared, Joined, Wanted, declared
 from topo.run.ledger import Ledger
 from topo.run.listeners import Kept
-from topo.run.machine import (
-    Act,
-    After,
-    Announce,
-    ConnectDevices,
-    DismissHost,
-    ForgetDevice,
-    Life,
-    Limits,
-    Look,
-    Machine,
-    PauseMember,
-    Report,
-    SayBusy,
-    SayRestart,
-    SayUndrained,
-    SayWhy,
-    SendSignal,
-    StartApp,
-    StartDevices,
-    StartHost,
-    StopDevices,
-)
+from topo.run.lives import Life
+from topo.run.machine import Limits, Machine
 from topo.run.reports import Reports
 from topo.run.sight import Sight
 from topo.run.snapshot import Present, Snapshot

@@ -21,7 +21,7 @@ import msgspec
 
 from topo.plan import BindPlan, DevicePlan, OptionPlan, Plan, SocketPlan
 from topo.run.events import TAP, Attach, BindTo, Changed, Command, Detach, Done, Ready, RolledBack, Told, UnbindFrom
-from topo.run.machine import Life
+from topo.run.lives import Life
 from topo.run.snapshot import DeviceSnapshot, Snapshot
 from topo.zeromq.options import OPTIONS
 
