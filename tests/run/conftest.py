@@ -40,7 +40,7 @@ class World:
             "XDG_STATE_HOME": str(self.state),
             MARK: self.mark,
         }
-        self.ups: list[Up | Verb] = []
+        self.ups: list[Verb] = []
         self.fifos: list[Fifo] = []
 
     def write(self, name: str, text: str) -> Path:
@@ -59,7 +59,7 @@ class World:
 
     def verb(self, *arguments: str) -> Verb:
         """Any verb, to be followed."""
-        verb = Verb(self, arguments)
+        verb = Verb(self, arguments, stdin=subprocess.DEVNULL)
         self.ups.append(verb)
         return verb
 
@@ -165,13 +165,18 @@ def wait_for_end(pid: int) -> None:
 
 
 class Verb:
-    """A verb other than `up` that goes on, such as `events`; its standard output is in `lines`."""
+    """A verb that goes on, such as `events`; what it says on standard output and standard error is in `lines`."""
 
-    def __init__(self, world: World, arguments: tuple[str, ...]) -> None:
-        self.process = subprocess.Popen(
-            [*ZTOPO, *arguments], cwd=world.folder, env=world.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-        )  # fmt: skip
+    def __init__(self, world: World, arguments: tuple[str, ...], **settings: object) -> None:
+        self.process: subprocess.Popen[str] = subprocess.Popen(
+            [*ZTOPO, *arguments],
+            **{"cwd": world.folder, **settings},  # type: ignore[call-overload]  # tests hand over what Popen takes
+            env=world.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
         self.lines = Lines(self.process)
 
     def end(self) -> int:
@@ -185,20 +190,11 @@ class Verb:
         self.lines.close()
 
 
-class Up:
-    """A running `ztopo up`; what it says on standard output and standard error is in `lines`."""
+class Up(Verb):
+    """A running `ztopo up`."""
 
     def __init__(self, world: World, arguments: tuple[str, ...], **settings: object) -> None:
-        self.process = subprocess.Popen(
-            [*ZTOPO, "up", *arguments],
-            **{"cwd": world.folder, **settings},  # type: ignore[call-overload]  # tests hand over what Popen takes
-            env=world.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-        )
-        self.lines = Lines(self.process)
+        super().__init__(world, ("up", *arguments), **settings)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Read on until a line has the pattern; what runs may talk without an end."""
@@ -223,19 +219,9 @@ class Up:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self) -> int:
-        """Wait for its end, and return what it ended with."""
-        self.lines.wait_for_end()
-        return self.process.wait(PATIENCE)
-
     @property
     def text(self) -> str:
         return self.lines.text
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.lines.close()
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tests.processes import PATIENCE, Lines, wait_until
-from tests.run.conftest import ZTOPO, Up, World
+from tests.processes import PATIENCE, wait_until
+from tests.run.conftest import ZTOPO, Up, Verb, World
 from topo.recording import Recording
 from topo.run.client import Topology, find
 from topo.run.tapping import Seen, Tapping
@@ -102,16 +102,12 @@ class Rig:
         self._context.destroy(linger=0)
 
 
-class Tap:
-    """A `ztopo tap`. Its lines are read as they come, unless `held` says that nobody reads them."""
+class Tap(Verb):
+    """A `ztopo tap`."""
 
     def __init__(self, rig: Rig, arguments: tuple[str, ...], **settings: object) -> None:
+        super().__init__(rig.world, ("tap", *arguments), **settings)
         self._rig = rig
-        self.process = subprocess.Popen(
-            [*ZTOPO, "tap", *arguments], cwd=rig.world.folder, env=rig.world.environment, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, encoding="utf-8", **settings,  # type: ignore[call-overload]  # what Popen takes
-        )  # fmt: skip
-        self.lines = Lines(self.process)
 
     def shows(self) -> Tap:
         """Pass on messages until one of them is shown."""
@@ -126,18 +122,12 @@ class Tap:
         wait_until(self._rig.copies, "a subscription")
         return self
 
-    def end(self, number: int = signal.SIGINT) -> str:
-        """Let it end, and return all that it has said."""
+    def interrupt(self, number: int = signal.SIGINT) -> str:
+        """Let it end, if it has not, and return all that it has said."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.lines.wait_for_end()
-        self.process.wait(PATIENCE)
+        self.end()
         return self.lines.text
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.lines.close()
 
 
 @pytest.fixture
@@ -162,7 +152,7 @@ def test_it_shows_what_flows(rig: Rig, monitor: str, more: str) -> None:
     assert line
     shown = tap.lines.seen[-1]
     assert re.fullmatch(r'\d\d:\d\d:\d\d\.\d{6} jobs\.in 4 parts 15 B: topic \| \{"a":1\} \| 00ff \| ""', shown), shown
-    text = tap.end()
+    text = tap.interrupt()
     count = len(re.findall("^[0-9:.]+ jobs", text, re.MULTILINE))
     assert text.splitlines()[-1] == f"{count} messages shown"
     assert tap.process.returncode == 0
@@ -172,7 +162,7 @@ def test_nobody_watches_and_nothing_is_copied(rig: Rig) -> None:
     rig.start(OPEN)
     rig.pass_on(*[[b"x"]] * 100)
     assert rig.passed == 0
-    rig.tap("jobs").shows().end()
+    rig.tap("jobs").shows().interrupt()
     wait_until(lambda: not rig.copies(), "an end of the copies")
 
 
@@ -180,7 +170,7 @@ def test_nobody_watches_and_nothing_is_copied(rig: Rig) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_however_it_ends_the_device_is_as_before(rig: Rig, monitor: str, number: int) -> None:
     rig.start(monitor)
-    rig.tap("jobs").shows().end(number)
+    rig.tap("jobs").shows().interrupt(number)
     wait_until(lambda: not rig.copies(), "an end of the copies")
     found = [p for p in rig.world.runtime.rglob("*") if p.is_socket() and p.name != "control"]
     wait_until(lambda: not any(p.exists() for p in found), "the removal of the socket")
@@ -191,7 +181,7 @@ def test_two_taps_share_what_is_there_for_them(rig: Rig, monitor: str) -> None:
     rig.start(monitor)
     one = rig.tap("jobs").shows()
     other = rig.tap("jobs").shows()
-    one.end(signal.SIGKILL)
+    one.interrupt(signal.SIGKILL)
     rig.pass_on([b"the last one"])
     other.lines.wait_for("the last one")
 
@@ -201,7 +191,7 @@ def test_who_reads_the_monitor_already_notices_nothing(rig: Rig) -> None:
     reader = rig.subscriber()
     wait_until(rig.copies, "a subscription")
     tap = rig.tap("jobs").shows()
-    tap.end()
+    tap.interrupt()
     rig.pass_on([b"end"])
     seen = 1
     while (message := reader.recv_multipart()) != [b"in", b"end"]:
@@ -220,7 +210,7 @@ def test_a_tap_that_does_not_read_holds_nothing_up_and_says_what_it_missed(rig: 
         rig.pass_on(*[[b"x" * 1000]] * 100)
     assert rig.passed - base == 20000
     tap.process.send_signal(signal.SIGCONT)
-    text = tap.end()
+    text = tap.interrupt()
     missed = int(re.search(r"(\d+) missed: they were not read here in time", text)[1])  # type: ignore[index]  # or the test fails
     assert 10000 < missed < 20000
 
@@ -245,7 +235,7 @@ def test_a_device_that_was_started_again_is_tapped_on(rig: Rig) -> None:
         return "again" in tap.lines.text
 
     wait_until(is_seen_again, "a copy")
-    tap.end()
+    tap.interrupt()
     assert tap.process.returncode == 0
 
 
@@ -305,7 +295,7 @@ def test_what_is_beyond_the_rate_is_counted(rig: Rig) -> None:
     rig.pass_on(*([b"number %d" % n] for n in range(50)))
     while len(re.findall(": number", tap.lines.text)) + sum(map(int, re.findall(r"\[(\d+) messages? not", tap.lines.text))) < 50:
         assert tap.lines.next() is not None
-    text = tap.end()
+    text = tap.interrupt()
     shown, left_out = re.search(r"(\d+) messages? shown, (\d+) not shown: more than 1 in a second", text).groups()  # type: ignore[union-attr]  # as above
     assert int(shown) + int(left_out) == 50
     assert len(re.findall(": number", text)) == int(shown) < 50
@@ -373,7 +363,7 @@ def test_after_sigkill_a_recording_can_be_read(rig: Rig) -> None:
     rig.pass_on([b"the last one"])
     path = rig.world.folder / "r"
     wait_until(lambda: any(record.parts == (b"the last one",) for record in Recording(str(path))), "it on the disk")
-    tap.end(signal.SIGKILL)
+    tap.interrupt(signal.SIGKILL)
     assert list(Recording(str(path)))[-1].parts == (b"the last one",)
 
 
