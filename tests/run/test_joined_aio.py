@@ -14,7 +14,8 @@ from tests.run.test_joined import PIPELINE, last
 Ends = Callable[[Up, int], None]
 
 SOURCE = """
-import asyncio, itertools, topo, zmq
+import asyncio, contextlib, itertools, signal, topo, zmq
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends where it sends, and has then said of each message that it was sent
 
 async def beat():
     for number in itertools.count():
@@ -23,7 +24,7 @@ async def beat():
 
 async def main():
     beating = asyncio.create_task(beat())
-    with topo.aio.socket() as socket:
+    with topo.aio.socket() as socket, contextlib.suppress(zmq.ContextTerminated):
         for number in itertools.count():
             await socket.send_multipart([b"%d" % number, b"half of it"])
             print("sent", number)
