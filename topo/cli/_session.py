@@ -27,6 +27,7 @@ from topo.run.machine import Limits
 from topo.run.mistakes import log_unwritable
 from topo.run.notify import Notifier
 from topo.run.supervisor import Supervisor
+from topo.run.upkeep import Upkeep
 
 __all__ = ["Face", "Show", "Way", "run"]
 
@@ -149,7 +150,7 @@ class _Session:
             beside.enter_context(self._way.beside(supervisor))
             beside.enter_context(_logged(self._log, journal, tell))
             beside.enter_context(Notifier(supervisor, journal))
-            beside.enter_context(Control(home, supervisor, journal))
+            beside.enter_context(Control(home, supervisor, journal, on_look=Upkeep(supervisor, journal).look))
             journal.note("info", "begun", f"{self._plan.name} is starting, from {self._path}", data={"file": self._path})
             self._wishes.go_to(supervisor)
             return supervisor.run().code

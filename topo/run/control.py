@@ -327,9 +327,22 @@ VERBS = {
 class Control:
     """The socket of a topology, and all who ask there. It answers within its block."""
 
-    def __init__(self, home: Home, supervisor: Controlled, journal: Journal, look: float = LOOK, *, rereads: bool = True) -> None:
-        """Raises `folder.Refused` if the socket cannot be made. `rereads` is whether somebody hears the wish to read a file again."""
+    def __init__(
+        self,
+        home: Home,
+        supervisor: Controlled,
+        journal: Journal,
+        look: float = LOOK,
+        *,
+        rereads: bool = True,
+        on_look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Raises `folder.Refused` if the socket cannot be made. `rereads` is whether somebody hears the wish to read a file again.
+
+        `on_look` is called each time that it is seen to be in its place.
+        """
         self.rereads = rereads
+        self._on_look = on_look
         self._home = home
         self._folder = home.folder
         self._look_every = look
@@ -408,7 +421,8 @@ class Control:
     def _accept(self) -> None:
         while not self._closing.is_set():
             if not self._is_rung():
-                self._look()
+                if self._look():
+                    self._on_look()
                 continue
             if self._closing.is_set():
                 return
@@ -427,12 +441,15 @@ class Control:
             waiting.register(heard, select.POLLIN)
         return bool(waiting.poll(self._look_every * 1000))
 
-    def _look(self) -> None:
-        """Make the socket again if it is not in its place any more, and the folder if that has gone; both are said."""
+    def _look(self) -> bool:
+        """Make the socket again if it is not in its place any more, and the folder if that has gone; both are said.
+
+        Says whether they are there.
+        """
         try:
             whole = restore(self._home)
             if self._is_in_place():
-                return
+                return True
             (self._folder / CONTROL).unlink(missing_ok=True)
             listener = _listen(self._folder)
         except (OSError, Unusable) as error:
@@ -440,11 +457,12 @@ class Control:
             if why != self._trouble:
                 self._trouble = why
                 self._journal.note("warning", "unreachable", f"{self._folder} was removed, and cannot be made again: {why}")
-            return
+            return False
         self._listener.close()
         self._listener, self._identity, self._trouble = listener, _identity(self._folder), ""
         what = self._folder if whole else self._folder / CONTROL
         self._journal.note("warning", "reachable again", f"{what} was removed, and is made again")
+        return True
 
     def _welcome(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # which some systems take over from the listener

@@ -36,6 +36,7 @@ from topo.run.moment import Moment
 from topo.run.snapshot import Snapshot
 from topo.run.sockets import Context, Socket
 from topo.run.supervisor import Outcome, Supervisor
+from topo.run.upkeep import Upkeep
 from topo.source import Source
 from topo.steps import ChangePlan
 from topo.text import harmless
@@ -345,7 +346,8 @@ class Running:
             try:
                 home = found.enter_context(claim(self.name, self._supervisor.sight.file, program=True))
                 self._supervisor.folder = home.folder
-                found.enter_context(Control(home, self._supervisor, self._journal, rereads=False))
+                upkeep = Upkeep(self._supervisor, self._journal)
+                found.enter_context(Control(home, self._supervisor, self._journal, rereads=False, on_look=upkeep.look))
             except Refused as refused:
                 log.warning("%s: ztopo ps, top and tap do not find it: %s", self.name, refused.diagnostic.message)
             yield

@@ -101,6 +101,7 @@ class Bindings:
             endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
             assert isinstance(endpoint, bytes)
             address = _real(endpoint)
+            self._bound = [b for b in self._bound if b.socket is not socket or b.address != address]  # it may be bound once more
             self._bound.append(_Bound(socket, wanted, address, endpoint, claims.identity(address)))
         return address
 
