@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mmap
 import resource
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import zmq
 
 from tests.devcore.conftest import Bench, endpoint_of
+from tests.processes import wait_until
 
 PATTERNS = {
     "streamer": (zmq.PULL, zmq.PUSH, zmq.PUSH, zmq.PULL),
@@ -119,16 +121,24 @@ def test_bytes_are_passed_on_and_not_copied(bench: Bench, size: int) -> None:
     device = bench.device(zmq.PULL, zmq.PUSH, zmq.PUB, prefixes=(b"in", b"out")).start()
     source, sink = bench.peer(zmq.PUSH, device.frontend), bench.peer(zmq.PULL, device.backend)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with mmap.mmap(-1, max(size, 1)) as memory:
-        frame = zmq.Frame(memoryview(memory)[:size], copy=False) if size else zmq.Frame(b"")
-        source.send(frame, copy=False)
-        arrived = sink.recv(copy=False)
-        assert len(arrived) == size
-        assert device.settle().backend.sent.bytes == size
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 2**19  # KiB
-        del frame, arrived
-        device.stop()
-        bench.close()
+    memory = mmap.mmap(-1, max(size, 1))
+    frame = zmq.Frame(memoryview(memory)[:size], copy=False) if size else zmq.Frame(b"")
+    source.send(frame, copy=False)
+    arrived = sink.recv(copy=False)
+    assert len(arrived) == size
+    assert device.settle().backend.sent.bytes == size
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 2**19  # KiB
+    del frame, arrived
+    device.stop()
+    bench.close()
+    wait_until(lambda: closes(memory), "an end of the message")  # pyzmq lets go of it in a thread of its own
+
+
+def closes(memory: mmap.mmap) -> bool:
+    """Whether nobody holds it any more."""
+    with suppress(BufferError):
+        memory.close()
+    return memory.closed
 
 
 def test_many_senders_keep_their_order(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import threading
@@ -103,6 +104,7 @@ def test_leak_on_termination(bench: Bench) -> None:
     for _ in range(30):
         hold(bench)
     bench.close()
+    gc.collect()  # what other tests have left
     descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(10):
@@ -111,7 +113,8 @@ def test_leak_on_termination(bench: Bench) -> None:
             hold(other)
         other.close()
         other.devices.clear()
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == (descriptors, threads)
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert threading.active_count() <= threads
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 30_000  # KiB; each round holds about 18 MB
 
 
