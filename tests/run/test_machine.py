@@ -29,6 +29,7 @@ from topo.run.acts import (
     StartDevices,
     StartHost,
     StopDevices,
+    TurnDevice,
 )
 from topo.run.events import (
     Bound,
@@ -55,7 +56,7 @@ from topo.run.events import (
     TimeOver,
 )
 from topo.run.lives import Life
-from topo.run.machine import Machine
+from topo.run.machine import TURN, Machine
 
 PLACE = Place("x.ztopo", 1, 0, 1)
 NEVER = RestartPlan("never")
@@ -663,6 +664,14 @@ def later(history: History, seconds: float, **standings: Standing) -> list[Act]:
     return history.hear(TimeOver("look"))
 
 
+def turn(history: History, name: str, times: int) -> None:
+    """It is asked to go round, does so, and is looked at."""
+    for _ in range(times):
+        assert history.acts[-2:] == [TurnDevice(name), After(TURN, TimeOver("look"))]
+        before = history.standings[name]
+        later(history, TURN, **{name: msgspec.structs.replace(before, turns=before.turns + 1)})
+
+
 def test_a_device_ends_once_nothing_is_left_for_it() -> None:
     history = stopping(History(), a=Standing(coming=2), c=Standing(held=1))
     assert drained(history) == []
@@ -687,14 +696,45 @@ def test_who_receives_from_others_listens_for_a_while() -> None:
     later(history, 0.04)
     assert drained(history) == ["c"]
     later(history, 0.01)
+    assert drained(history) == ["c"]
+    turn(history, "a", 2)
     assert drained(history) == ["c", "a"]
+
+
+def test_what_a_busy_device_has_not_seen_yet_is_waited_for() -> None:
+    history = stopping(History(), a=Standing(listens=True, heard=5))
+    later(history, 0.05)
+    turn(history, "a", 1)
+    later(history, TURN, a=Standing(listens=True, heard=9, turns=2))
+    later(history, 0.04)
+    assert drained(history) == ["c"]
+    later(history, 0.02)
+    turn(history, "a", 2)
+    assert drained(history) == ["c", "a"]
+
+
+def test_who_does_not_come_to_look_may_lose_something() -> None:
+    busy = Standing(listens=True, heard=5)
+    history = stopping(History(), a=busy)
+    later(history, 0.05)
+    history.now += 5
+    assert history.hear(TimeOver("drain")) == [SayUndrained("a", busy, quiet=False), StopDevices(HOST, ("a",))]
+
+
+def test_who_is_halted_goes_on_to_look() -> None:
+    history = stopping(History(), a=Standing(listens=True))
+    history.hear(Halted(HOST, signal.SIGSTOP))
+    later(history, 0.05)
+    assert SendSignal(HOST, signal.SIGCONT) in history.acts
 
 
 def test_who_has_been_quiet_since_the_wish_to_stop_is_not_listened_to_again() -> None:
     listening = Standing(listens=True, heard=5)
     history = stopping(History(), a=listening, b=listening)
     later(history, 0.05)
+    turn(history, "a", 2)
     history.hear(Stopped("a", ""), Stopped("c", ""), Exited("c", 0), Gone("c"))
+    turn(history, "b", 2)
     assert drained(history) == ["c", "a", "b"]
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "StartDevices",
     "StartHost",
     "StopDevices",
+    "TurnDevice",
 ]
 
 
@@ -62,6 +63,12 @@ class Look(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     last: bool = False
+
+
+class TurnDevice(msgspec.Struct, frozen=True):
+    """Let a device go round once more."""
+
+    name: str
 
 
 class PauseMember(msgspec.Struct, frozen=True):
@@ -153,6 +160,7 @@ Act = (
     | ConnectDevices
     | StopDevices
     | Look
+    | TurnDevice
     | PauseMember
     | DismissHost
     | ForgetDevice

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from topo.run.draining import Draining
-from topo.run.events import ChangeBegun, ChangeOver, CommandError, Pause, Resume, Undrained
+from topo.run.events import ChangeBegun, ChangeOver, CommandError, Pause, Resume, Turn, Undrained
 from topo.run.lives import Life
 from topo.run.peers import count_peers
 
@@ -138,8 +138,12 @@ def _drain(supervisor: Supervisor, names: tuple[str, ...], through: tuple[str, .
     seen.begin(through, time.monotonic())
 
     def is_done() -> bool:
-        seen.see(supervisor.call(lambda loop: loop.ledger.look(through)), time.monotonic())
-        verdicts = {name: seen.verdict(name, time.monotonic()) for name in through}
+        standings = supervisor.call(lambda loop: loop.ledger.look(through))
+        now = time.monotonic()
+        seen.see(standings, now)
+        verdicts = {name: seen.verdict(name, now) for name in through}
+        if seeming_quiet := [name for name in through if verdicts[name] == "turn"]:
+            supervisor.call(lambda loop: _turn(loop, seeming_quiet))
         for name in names:
             if verdicts[name] == "pause":
                 seen.told_to_pause.add(name)
@@ -150,6 +154,13 @@ def _drain(supervisor: Supervisor, names: tuple[str, ...], through: tuple[str, .
     now = time.monotonic()
     left = {n: seen.standings[n] for n in names if seen.undrained(n, now)}
     return supervisor.call(lambda loop: tuple(loop.ledger.undrained(n, s, seen.is_quiet(n, now)) for n, s in left.items()))
+
+
+def _turn(loop: Supervisor, devices: Iterable[str]) -> None:
+    """Let devices go round once more."""
+    for name in devices:
+        if loop.machine.life(name) == Life.READY:
+            loop.tell(name, Turn())
 
 
 def _peers(supervisor: Supervisor, names: tuple[str, ...]) -> dict[str, int | None]:

@@ -45,6 +45,7 @@ from topo.run.events import (
     Resume,
     SetOption,
     Stopped,
+    Turn,
     UnbindFrom,
     WatchPeers,
 )
@@ -228,6 +229,8 @@ class Device:
                 proxy.pause(self._source_of(sender))
             case Resume(sender):
                 proxy.resume(self._source_of(sender))
+            case Turn():
+                pass  # its loop goes round once this is answered
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
             case BindTo(socket, endpoint, before):

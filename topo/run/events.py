@@ -173,6 +173,10 @@ class Resume(msgspec.Struct, frozen=True, tag=True):
     sender: str = ""
 
 
+class Turn(msgspec.Struct, frozen=True, tag=True):
+    """Go round once more: pass on what has come meanwhile, and count it."""
+
+
 class Drain(msgspec.Struct, frozen=True, tag=True):
     """The sources have stopped: pass on what still comes, then end.
 
@@ -256,6 +260,7 @@ class Detach(msgspec.Struct, frozen=True, tag=True):
 Command = (
     Pause
     | Resume
+    | Turn
     | Drain
     | BindTo
     | UnbindFrom
@@ -407,6 +412,8 @@ class Standing(msgspec.Struct, frozen=True):
     """Whether it receives from others, too, of whom nobody knows what they have sent; of an app, whether it receives at all."""
     heard: int = 0
     """How many messages it has received from those; of an app, all that it has received and sent."""
+    turns: int = 0
+    """How often the loop of a device has gone round, and counted."""
     paused: bool = False
     """Whether it passes nothing on, or sends nothing."""
     role: Literal["device", "app", "source"] = "device"

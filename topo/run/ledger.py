@@ -192,6 +192,7 @@ class _Look:
             going=self._sum(self._links.out_of, sides),
             listens=bool(uncounted),
             heard=sum(self.counts(id).received for id in uncounted),
+            turns=seen.turns,
             paused=seen.state == "paused",
         )
 

@@ -53,6 +53,7 @@ from topo.run.acts import (
     StartDevices,
     StartHost,
     StopDevices,
+    TurnDevice,
 )
 from topo.run.draining import Draining
 from topo.run.events import (
@@ -108,6 +109,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 LOOK = 0.01
 """Seconds between two looks at those who drain."""
+TURN = 0.001
+"""Seconds until one who was asked to go round is looked at."""
 
 
 class Machine:
@@ -623,12 +626,15 @@ class Machine:
         verdicts = {name: draining.verdict(name, now) for name in self._due() if name in standings}
         self._end_drained(draining, [name for name, verdict in verdicts.items() if verdict == "end"])
         for name, verdict in verdicts.items():
-            if verdict == "pause" and name not in draining.told_to_pause:
+            if verdict == "turn":
+                self.acts.append(TurnDevice(name))
+                self._let_hear(self.host_of[name])
+            elif verdict == "pause" and name not in draining.told_to_pause:
                 draining.told_to_pause.add(name)
                 self.acts.append(PauseMember(name))
         if self._due() and not self.look_is_set:
             self.look_is_set = True
-            self.acts.append(After(LOOK, TimeOver("look")))
+            self.acts.append(After(TURN if "turn" in verdicts.values() else LOOK, TimeOver("look")))
 
     def _drain_no_longer(self, draining: Draining) -> None:
         """The time is over: everybody ends as they are."""
@@ -679,7 +685,7 @@ class Machine:
             self.acts.append(self._miss("stop", name))
 
     def _let_hear(self, name: str) -> None:
-        """Let one that is halted go on, for it was asked to end."""
+        """Let one that is halted go on, for it was asked to do something."""
         if name in self.halted:
             self._signal(name, signal.SIGCONT)
 

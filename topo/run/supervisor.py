@@ -46,6 +46,7 @@ from topo.run.acts import (
     StartDevices,
     StartHost,
     StopDevices,
+    TurnDevice,
 )
 from topo.run.apps import environment
 from topo.run.changing import Changer
@@ -88,6 +89,7 @@ from topo.run.events import (
     Stopping,
     TimeOver,
     Told,
+    Turn,
     Undrained,
     Wish,
 )
@@ -431,6 +433,10 @@ class Supervisor:
         self.hosts[self.machine.host_of[device]].do(device, number, what)
         return number, order.answer
 
+    def tell(self, device: str, what: Command) -> None:
+        """Let a device carry out a command, and do not wait for that. In the thread of the loop only."""
+        self.hosts[self.machine.host_of[device]].do(device, next(self._numbers), what)
+
     def _answered(self, event: Done | NotDone) -> None:
         order = self._orders.pop(event.number, None)
         if order is None:
@@ -493,7 +499,9 @@ class Supervisor:
             case PauseMember(name) if name in self.machine.apps:
                 self.joined.want(name, "pause")
             case PauseMember(name):
-                self.hosts[self.machine.host_of[name]].do(name, next(self._numbers), Pause())
+                self.tell(name, Pause())
+            case TurnDevice(name):
+                self.tell(name, Turn())
             case DismissHost(name) if name in self.hosts:
                 self.hosts[name].dismiss()
             case ForgetDevice(name):
