@@ -54,6 +54,7 @@ class World:
         self.told: list[Told] = []
         self.context: zmq.Context[Any] = zmq.Context()
         self.sockets: list[zmq.Socket[Any]] = []
+        self.streams: list[Stream] = []
         self.running: Running = start(plan_of(text), in_process=in_process, context=self.context, on_event=self.told.append)
         self.supervisor = self.running._supervisor
         self.changer = self.supervisor.changer
@@ -102,6 +103,8 @@ class World:
         return made
 
     def close(self) -> None:
+        for stream in self.streams:
+            stream.stop()
         self.running.stop()
         for made in self.sockets:
             made.close(0)
@@ -144,6 +147,7 @@ class Stream:
         self._threads = [threading.Thread(target=self._send), threading.Thread(target=self._receive)]
         for thread in self._threads:
             thread.start()
+        world.streams.append(self)
         self.goes_on()
 
     @property
@@ -174,14 +178,20 @@ class Stream:
     def _count(self) -> int:
         return sum(map(len, self.by_sink.values()))
 
+    def stop(self) -> None:
+        """Leave the sockets alone, whatever comes."""
+        self._stop.set()
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
     def end(self) -> None:
         """Nothing is lost and nothing doubled. Who is on a faster way may overtake others."""
         self._stop.set()
         self._threads[0].join(PATIENCE)
         with self._progress:
             self._progress.wait_for(lambda: self._count() >= self.sent, PATIENCE)
-        self._over.set()
-        self._threads[1].join(PATIENCE)
+        self.stop()
         assert sorted(self.received) == list(range(self.sent))
 
 
@@ -545,12 +555,14 @@ def test_questions_under_way_are_led_another_way_and_no_answer_comes_twice(
     threads = [threading.Thread(target=answer), threading.Thread(target=ask)]
     for thread in threads:
         thread.start()
-    for turn in range(10):
-        plan = world.change(there.replace("connect v.in", "connect w.in") if turn % 2 == 0 else there)
-        assert [c.effect for c in plan.changes] == ["may drop"]  # answers to those whom a ROUTER knew by their connections
-    over.set()
-    for thread in threads:
-        thread.join(PATIENCE)
+    try:
+        for turn in range(10):
+            plan = world.change(there.replace("connect v.in", "connect w.in") if turn % 2 == 0 else there)
+            assert [c.effect for c in plan.changes] == ["may drop"]  # answers to those whom a ROUTER knew by their connections
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(PATIENCE)
     assert len(set(answers)) == len(answers)
 
 
