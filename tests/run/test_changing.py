@@ -20,9 +20,11 @@ from tests.processes import PATIENCE, wait_until
 from tests.run.test_running import plan_of
 from topo.change import plan_change
 from topo.run.changing import Moved
-from topo.run.events import Changed, ChangeStep, Changing, RolledBack, Told
+from topo.run.events import Changed, ChangeStep, Changing, Exited, Gone, RolledBack, Told
 from topo.run.lives import Life
+from topo.run.machine import Machine
 from topo.run.running import Running, start
+from topo.run.sight import Sight
 from topo.run.snapshot import DeviceSnapshot
 from topo.steps import ChangePlan
 
@@ -389,6 +391,18 @@ def test_a_plan_is_refused_once_the_world_has_moved(pipeline: tuple[World, str])
     with pytest.raises(Moved, match="the world has moved"):
         world.changer.begin(late).result()
     assert world.supervisor.plan == plan_change(world.supervisor.plan, world.supervisor.snapshot(), plan_of(first)).wanted
+
+
+def test_the_end_of_a_process_that_nobody_wants_any_more_moves_nothing(tmp_path: Path) -> None:
+    """Its device has ended when the change is over; it goes later, on a busy machine."""
+    plan = plan_of(PIPELINE.format(folder=tmp_path, where="; run process"))
+    sight = Sight(plan, Machine(plan))
+    for event in (Exited("ended", 0), Gone("ended")):
+        sight.note(event)
+    assert sight.serial == 0
+    for event in (Exited("a", 0), Gone("a")):
+        sight.note(event)
+    assert sight.serial == 2
 
 
 def test_what_is_wanted_no_longer_is_taken_back(pipeline: tuple[World, str], tmp_path: Path) -> None:

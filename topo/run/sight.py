@@ -66,7 +66,11 @@ class Sight:
             case PlanChanged(plan, addresses):
                 self._know(plan)
                 self._note_bound(addresses)
-        self.serial += isinstance(event, CHANGING)
+        self.serial += isinstance(event, CHANGING) and not self._is_past(event)
+
+    def _is_past(self, event: Event) -> bool:
+        """Whether this is the end of a process that nobody wants any more: its devices have ended before."""
+        return isinstance(event, Exited | Gone) and event.name not in self.plans and event.name not in self.apps
 
     def _note_bound(self, ids: Iterable[str]) -> None:
         for id in ids:
