@@ -50,6 +50,12 @@ jobs, results = topo.socket("jobs"), topo.socket("results")
 while True:
     results.send(jobs.recv())
 """
+RESTLESS = """
+import topo
+jobs, results = topo.socket("jobs"), topo.socket("results")
+while True:
+    results.send(jobs.recv() if jobs.poll(5) else b"0")
+"""
 APPS = """
 app source: PUSH bind ipc://./source {{ run "python source.py" }}
 device v: streamer {{ in PULL connect source; out PUSH connect first{where} }}
@@ -252,6 +258,17 @@ def test_an_app_that_passes_on_has_done_so_before_it_starts_again(worlds: list[W
         ]
         world.goes_on(0)
     world.all_came()
+
+
+def test_an_app_that_has_no_rest_is_not_waited_for_without_an_end(worlds: list[World], tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(RESTLESS)
+    worlds.append(world := World(WORK, tmp_path))
+    world.joined("source", "worker.jobs", "worker.results", "first")
+    world.goes_on(0)
+    before = world.pids()
+    world.replace(("{ sndhwm 3 }", "{ sndhwm 4 }"))
+    world.goes_on(0)
+    assert [name for name, pid in world.pids().items() if pid != before[name]] == ["worker"]
 
 
 # Over inproc

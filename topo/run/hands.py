@@ -51,7 +51,7 @@ __all__ = ["Hands", "Patience", "Stuck", "Undoable", "Unsure"]
 STEP = 0.005
 """Seconds between two looks at counters, and between two tries to bind."""
 QUIET = 1.0
-"""Seconds after which nothing more is expected where counts tell nothing, for something was lost before."""
+"""Seconds after which nothing more is expected where counts tell nothing, for something was lost before; or of an app that has no rest."""
 SILENCE = 0.05
 """Seconds for which nothing has come to a device that is drained, or an app that passes on has done nothing."""
 BUSY = frozenset({errno.EADDRINUSE})
@@ -358,7 +358,7 @@ class Watch:
 
     In a flow in which something was lost before, counts tell nothing; there, it is empty when nothing has come for a while though
     those who receive could take it. Of an app nobody knows what it has in hand: it has passed on what it can once it neither sends
-    nor receives for a while.
+    nor receives for a while. One that is never at rest, as others go on sending to it, is not waited for any longer after a second.
     """
 
     def __init__(self, flow: Flow, through: tuple[str, ...]) -> None:
@@ -366,6 +366,7 @@ class Watch:
         self._through = through
         self._received = -1
         self._since = 0.0
+        self._begun = time.monotonic()
         self._heard = -1
         self._heard_last = 0.0
         self.left = "something is"
@@ -391,7 +392,7 @@ class Watch:
         now = time.monotonic()
         if sum(heard) != self._heard:
             self._heard, self._heard_last = sum(heard), now
-        return not heard or now - self._heard_last >= SILENCE
+        return not heard or now - self._heard_last >= SILENCE or now - self._begun >= QUIET
 
     def _is_quiet(self, supervisor: Supervisor) -> bool:
         received, blocked = supervisor.ledger.received(self._flow)
