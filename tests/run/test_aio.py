@@ -11,6 +11,7 @@ import zmq
 
 import topo
 from tests.run.test_running import plan_of
+from topo.run.again import NotAgain
 from topo.run.events import Phased
 from topo.run.moment import Moment
 from topo.run.running import Running, start_awaited
@@ -64,6 +65,17 @@ def test_the_event_loop_goes_on_while_it_starts_and_stops() -> None:
 
     async def _started() -> Running:
         return await topo.loads(RELAY).up_async()
+
+    asyncio.run(use())
+
+
+def test_the_event_loop_goes_on_while_a_device_starts_again() -> None:
+    async def use() -> None:
+        async with topo.loads(RELAY).up_async() as running:
+            assert await beats(running.aio.restart("relay")) > 1
+            assert running.status().devices[0].life == "ready"
+            with pytest.raises(NotAgain, match="there is no device delay"):
+                await running.aio.restart("delay")
 
     asyncio.run(use())
 

@@ -409,6 +409,12 @@ class Awaited:
             raise
         self._running._changed(begun.result)
 
+    async def restart(self, *devices: str) -> tuple[Undrained, ...]:
+        """Start devices again, and wait until they are ready. It goes on if the task is cancelled. Raises what `Running.restart` does."""
+        import asyncio
+
+        return await asyncio.to_thread(self._running.restart, *devices)
+
     async def stop(self, timeout: float | None = None) -> bool:
         """Let everything drain and end, wait for it, and say whether it has. It goes on ending if the task is cancelled."""
         self._running._ask_to_stop(timeout)
