@@ -20,22 +20,20 @@ from tests.processes import PATIENCE, wait_until
 from tests.run.conftest import World
 from tests.run.test_up import SLEEPER, app
 from topo.diagnostic import Diagnostic
+from topo.plan import Plan
 from topo.render import Style
 from topo.render.log_text import render
 from topo.run import log as log_module
-from topo.run.events import Bound, Busy, Exited, Gone, Phased, Ready, Restarting, Said, Started, Stopping
+from topo.run.events import Bound, Busy, Changing, Exited, Gone, Phased, Ready, Restarting, RolledBack, Said, Started, Stopping
 from topo.run.journal import Journal, Record
 from topo.run.log import Log, Tail, log_of, pieces
 
 
 @pytest.fixture
 def journal() -> Journal:
-    from topo.compile import compile, make_plan
-    from topo.source import Source
-
     text = 'device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }\napp there { run "sleep 600" }\n'
     clock = itertools.count(1_000_000_000)
-    return Journal(make_plan(compile(Source(text, "t.ztopo"), fragment=True)), lambda: float(next(clock)))
+    return Journal(plan_of(text, "t.ztopo"), lambda: float(next(clock)))
 
 
 @pytest.fixture
@@ -56,6 +54,24 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 # Records
+
+
+def plan_of(text: str, name: str) -> Plan:
+    from topo.compile import compile, make_plan
+    from topo.source import Source
+
+    return make_plan(compile(Source(text, name), fragment=True))
+
+
+def test_places_are_those_of_what_is_wanted_and_of_what_was_once_that_is_taken_back() -> None:
+    device = "device relay: streamer { in PULL bind inproc://a; out PUSH bind inproc://b }\n"
+    journal = Journal(plan_of(device, "old.ztopo"))
+    records: list[Record] = []
+    journal.subscribe(records.append)
+    changing = Changing("1 changed", 1, plan_of("\n" + device, "new.ztopo"))
+    for event in (Ready("relay"), changing, Ready("relay"), RolledBack("a step", "a reason"), Ready("relay")):
+        journal.tell(event)
+    assert [r.where for r in records if r.event == "ready"] == ["old.ztopo:1", "new.ztopo:2", "old.ztopo:1"]
 
 
 def test_what_is_told_becomes_a_record(journal: Journal) -> None:

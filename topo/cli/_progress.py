@@ -67,7 +67,8 @@ class Progress:
         self, plan: Plan, color: str, on_failed: Callable[[OSError], None], out: TextIO, err: TextIO, folder: str = ""
     ) -> None:
         """`on_failed` is called when standard output takes nothing any more. `folder` is that of the topology's file."""
-        self._plan = plan
+        self._plan = self._before = plan
+        """What is wanted, and what was before the last change of that began."""
         self._writer = Writer(out, err, on_failed)
         self._lock = threading.Lock()
         self._out = style_for(out, color)
@@ -168,6 +169,7 @@ class Progress:
                     self._say(render(diagnostics, self._err))
                 self._say(f"{by}: {why}; {self._plan.name} goes on as it is")
             case Changing(what, steps, wanted):
+                self._before, self._plan = self._plan, wanted
                 self._adopt(wanted)
                 if what:
                     self._say(f"changing {self._plan.name}: {what}, {plural(steps, 'step')}")
@@ -216,6 +218,8 @@ class Progress:
         self._say(f"could not {event.what}{where}: {event.why}")
         for left in event.left:
             self._say(f"could not take back: {left}")
+        self._plan = self._before
+        self._adopt(self._before)
         self._say(f"{self._plan.name} is not changed" + ("" if event.left else ", all is as it was"))
 
     def _ended(self) -> None:

@@ -175,10 +175,13 @@ class Journal:
         """The phase that the topology has come to."""
         self._hosts: dict[str, str] = {}
         self._where: dict[str, str] = {}
+        self._plan = self._before = plan
+        """What is wanted, and what was before the last change of that began."""
         self.adopt(plan)
 
     def adopt(self, plan: Plan) -> None:
         """Look places and processes up in this plan from now on; those that are not in it, where they were before."""
+        self._plan = plan
         self._hosts |= {d.name: host.name for host in plan.hosts for d in host.devices}
         self._where |= {d.name: d.place.where for d in plan.devices} | {a.name: a.place.where for a in plan.apps}
 
@@ -207,7 +210,10 @@ class Journal:
         if isinstance(event, Phased):
             self.phase = event.phase
         if isinstance(event, Changing):
+            self._before = self._plan
             self.adopt(event.wanted)
+        if isinstance(event, RolledBack):
+            self.adopt(self._before)
         if self._listeners:
             self._pass_on(self._record(event))
         if isinstance(event, Exited):
