@@ -23,9 +23,12 @@ from typing import Any
 from topo.change import plan_change
 from topo.compile import Compilation, compile, make_plan
 from topo.plan import sources
+from topo.run import again
 from topo.run import running as runs
 from topo.run.changing import Changer
 from topo.run.events import Told, Undrained
+from topo.run.hands import Patience
+from topo.run.machine import Limits
 from topo.source import Source
 
 __all__ = ["Count", "Result", "one_way", "soak"]
@@ -64,6 +67,10 @@ OURS = ("stream", "relay", "broker")
 PLAIN = "open"
 TURN = 0.4
 """Seconds between two interventions."""
+PATIENCE = 120.0
+"""Seconds that anything may take. A slow machine is no mistake, and what is given up in time may lose something."""
+UNHURRIED = Patience(command=PATIENCE, start=PATIENCE + 10, drain=PATIENCE, end=PATIENCE, bind=PATIENCE, empty=PATIENCE)
+"""The same for a change."""
 KILLS, PLAIN_RESTARTS, REWIRES = 0.12, 0.12, 0.35
 """Their shares of the interventions. The others are restarts where nothing may be lost."""
 
@@ -142,7 +149,7 @@ class Soak:
         if share < KILLS:
             self._kill(running)
         elif share < KILLS + PLAIN_RESTARTS:
-            for lost in running.restart(PLAIN):
+            for lost in _start_again(running, PLAIN):
                 self._allow(lost)
             self.done["restarts of plain"] += 1
         elif share < KILLS + PLAIN_RESTARTS + REWIRES:
@@ -152,7 +159,7 @@ class Soak:
 
     def _restart(self, running: runs.Running) -> None:
         names = self.chance.sample(OURS, self.chance.randint(1, len(OURS)))
-        if lost := running.restart(*names):
+        if lost := _start_again(running, *names):
             self.wrong.append(f"the restart of {', '.join(names)} lost something: {lost}")
         self.done["restarts"] += 1
 
@@ -162,7 +169,7 @@ class Soak:
         change = plan_change(supervisor.plan, supervisor.snapshot(), make_plan(self.compiled()), supervisor.joined.sockets)
         if any(part.effect == "may drop" for part in change.changes):
             self.wrong.append(f"the change to {BETWEEN[self.variant]} may drop something: {change.changes}")
-        failed = Changer(supervisor).begin(change).result()
+        failed = Changer(supervisor, UNHURRIED).begin(change).result()
         if failed is not None:
             self.wrong.append(f"the change to {BETWEEN[self.variant]} was taken back: {failed}")
         self.done["rewired"] += 1
@@ -183,7 +190,8 @@ def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None]
     compilation = work.compiled()
     with _environment(SOAK_FOLDER=str(folder)):
         plan = make_plan(compilation)
-        running = runs.start(plan, in_process=False, sources=sources(compilation.graph), on_event=work.hear)
+        limits = Limits(start=PATIENCE, stop=PATIENCE, drain=PATIENCE)
+        running = runs.start(plan, in_process=False, sources=sources(compilation.graph), on_event=work.hear, limits=limits)
         with running:
             _wait_for_traffic(folder, [a.name for a in plan.apps])
             end = time.monotonic() + seconds
@@ -194,8 +202,12 @@ def soak(folder: Path, seconds: float, seed: int = 0, say: Callable[[str], None]
                     break
                 say(f"{sum(work.done.values())} interventions, {len(work.wrong)} wrong")
                 time.sleep(TURN)
-            running.stop(timeout=30)
+            running.stop(timeout=PATIENCE)
     return Result(list(_counts(folder, work.allowed)), work.done, work.wrong)
+
+
+def _start_again(running: runs.Running, *devices: str) -> tuple[Undrained, ...]:
+    return again.restart(running._supervisor, devices, again.Patience(drain=PATIENCE, start=PATIENCE + 10))
 
 
 @contextmanager
@@ -211,7 +223,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 def _wait_for_traffic(folder: Path, names: list[str]) -> None:
     """Wait until everybody has begun."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not all((folder / f"{name}.begun").exists() for name in names):
         assert time.monotonic() < end, "not everybody has begun"
         time.sleep(0.02)

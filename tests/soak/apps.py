@@ -20,6 +20,10 @@ PAUSE = 0.001
 WINDOW = 10
 """Requests that are under way at most."""
 SIZE = 200
+LONG = 30_000
+"""Milliseconds until nobody is waited for any more at the end. A slow machine is no mistake."""
+REST = 1000
+"""Milliseconds in which nothing comes from whoever has ended."""
 
 
 class Program:
@@ -117,7 +121,7 @@ def eager(program: Program) -> None:
                 break
             program.sent += 1
             program.take_some(socket, 0 if program.sent - _answers(program) < WINDOW else 50)
-        while _answers(program) < program.sent and socket.poll(1000):
+        while _answers(program) < program.sent and socket.poll(LONG):
             program.take(socket.recv_multipart())
 
 
@@ -133,7 +137,7 @@ def server(program: Program) -> None:
 def source(program: Program) -> None:
     """A program that knows nothing of ztopo but where to connect."""
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
-        socket.linger = socket.sndtimeo = 2000
+        socket.linger, socket.sndtimeo = LONG, 2000
         socket.connect(os.environ["ZTOPO_SOURCE"])
         program.send_all(socket)
 
@@ -143,6 +147,7 @@ def drain(program: Program) -> None:
     with zmq.Context() as context, context.socket(zmq.PULL) as socket:
         socket.connect(os.environ["ZTOPO_DRAIN"])
         program.take_all(socket)
+        program.take_some(socket, REST)  # what was on its way when it was told to end
 
 
 def main() -> None:
