@@ -22,6 +22,7 @@ def test_the_help_lists_all_verbs(ztopo: Ztopo) -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == VERBS
+    assert "..." not in done.stdout.partition("Commands:")[2], "each says what it does in a line"
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

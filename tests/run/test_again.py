@@ -76,6 +76,7 @@ def test_the_name_of_replicas_is_all_of_them(world: World, ends_well: Ends) -> N
     up.wait_for("^t is ready")
     done = world.run("restart", "relay", "relay[1]")
     assert (done.returncode, done.stderr) == (0, "started again: relay[0], relay[1]\n")
+    assert world.run("restart", "-t", "other", "relay").returncode == 3
     up.interrupt()
     ends_well(up, 0)
 

@@ -301,6 +301,14 @@ def test_what_is_beyond_the_rate_is_counted(rig: Rig) -> None:
     assert len(re.findall(": number", text)) == int(shown) < 50
 
 
+def test_parts_are_shown_as_is_wished(rig: Rig) -> None:
+    rig.start(OPEN)
+    tap = rig.tap("jobs", "--as", "hex", "--bytes", "2", "--topic", "b", "--count", "1").listens()
+    rig.pass_on([b"bcd", b"e"])
+    tap.lines.wait_for_end()
+    assert re.search(r"jobs\.in 2 parts 4 B: 6263… \(3 B\) \| 65$", tap.lines.text, re.MULTILINE)
+
+
 def test_a_side_that_only_sends_is_refused(rig: Rig) -> None:
     rig.start()
     done = run(rig, "jobs.out")
@@ -327,7 +335,15 @@ def test_what_cannot_be_tapped_is_refused(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--size", "x"), ("--size", ".."), ("--grep", "("), ("--for", "10"), ("--rate", "0"), ("--rate", "1", "--record", "f")],
+    [
+        ("--size", "x"),
+        ("--size", ".."),
+        ("--grep", "("),
+        ("--for", "10"),
+        ("--rate", "0"),
+        ("--rate", "1", "--record", "f"),
+        ("--as", "hex", "--record", "f"),
+    ],
 )
 def test_wrong_usage(rig: Rig, wrong: tuple[str, ...]) -> None:
     done = run(rig, "jobs", *wrong)

@@ -21,7 +21,7 @@ def _bytes(context: click.Context, parameter: click.Parameter, value: str) -> in
     return int(found[1]) * UNITS[found[2]]
 
 
-@click.command()
+@click.command(short_help="Say what hangs on what, who holds up whom, and how much may wait.")
 @file_argument
 @set_option
 @click.option(

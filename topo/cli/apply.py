@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from topo.steps import ChangePlan
 
 
-@click.command()
+@click.command(short_help="Change what runs to what a file or a saved plan says.")
 @changed_argument
 @set_option
 @click.option(

@@ -21,7 +21,7 @@ DRAINING = 0.8
 """The part of a given time in which it drains; the rest is for the end itself."""
 
 
-@click.command()
+@click.command(short_help="Stop running topologies, and wait until nothing of them is left.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Kill what has not ended by then.")
 def command(names: tuple[str, ...], timeout: float | None) -> Exit:

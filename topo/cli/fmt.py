@@ -9,7 +9,7 @@ from topo.cli import Exit, Refusal, color_option, files_argument, out, replace, 
 aliases = ("format",)
 
 
-@click.command()
+@click.command(short_help="Write files in the one style.")
 @files_argument
 @click.option("--check", is_flag=True, help="Write nothing; end with 1 if a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")

@@ -41,7 +41,7 @@ STEP = 0.1
 """Seconds from look to look, where the log is followed."""
 
 
-@click.command()
+@click.command(short_help="Show what has happened, and what apps have written.")
 @name_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the topology has ended.")
 @click.option("-n", "--lines", type=click.IntRange(0), metavar="COUNT", help="The last so many records, of whichever run.")

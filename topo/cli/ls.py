@@ -10,7 +10,7 @@ import click
 from topo.cli import Exit, color_option, formats, must_run_here, out, say, style_for
 
 
-@click.command()
+@click.command(short_help="Say which topologies run.")
 @click.option(
     "--format", type=click.Choice(formats("topologies")), default="text", show_default=True, help="How they are written."
 )

@@ -31,7 +31,7 @@ FOR_ITS_OWNER = 0o600
 """The mode of a plan that is saved, since the secrets of what it starts are in it."""
 
 
-@click.command()
+@click.command(short_help="Say what a change of what runs would do.")
 @changed_argument
 @set_option
 @click.option("--format", type=click.Choice(formats("change")), default="text", show_default=True, help="How it is written.")

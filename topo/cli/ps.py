@@ -10,7 +10,7 @@ import click
 from topo.cli import Exit, color_option, formats, must_run_here, name_argument, out, say, style_for, topology
 
 
-@click.command()
+@click.command(short_help="Say which devices and apps run.")
 @name_argument
 @click.option("--format", type=click.Choice(formats("members")), default="text", show_default=True, help="How they are written.")
 @color_option

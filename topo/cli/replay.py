@@ -38,7 +38,7 @@ def _speed(context: click.Context, parameter: click.Parameter, value: str) -> fl
     return speed
 
 
-@click.command()
+@click.command(short_help="Send again what `ztopo tap --record` has recorded.")
 @click.argument("file", type=click.Path())
 @click.option("--into", required=True, metavar="SOCKET", help="A side of a device, as `broker.in`, or an endpoint.")
 @click.option(

@@ -16,7 +16,7 @@ PATIENCE = 120.0
 """Seconds until all of them are ready again."""
 
 
-@click.command()
+@click.command(short_help="Start devices of a running topology again.")
 @click.argument("devices", nargs=-1, required=True, metavar="DEVICE...")
 @click.option("-t", "--topology", "name", metavar="NAME", help="The topology; it may be left out where only one runs.")
 def command(devices: tuple[str, ...], name: str | None) -> Exit:

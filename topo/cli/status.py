@@ -10,7 +10,7 @@ import click
 from topo.cli import Exit, color_option, formats, name_argument, out, style_for, topology
 
 
-@click.command()
+@click.command(short_help="Say how a running topology is.")
 @name_argument
 @click.option("--format", type=click.Choice(formats("status")), default="text", show_default=True, help="How it is written.")
 @color_option

@@ -6,7 +6,7 @@ import re
 import select
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -71,7 +71,7 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(f"{value!r} is no regular expression: {error}") from None
 
 
-@click.command()
+@click.command(short_help="Show what flows through devices, message by message.")
 @click.argument("sockets", nargs=-1, metavar="[SOCKET]...")
 @click.option("-t", "--topology", "name", metavar="NAME", help="The topology; it may be left out where only one runs.")
 @click.option("--as", "how", type=click.Choice(HOWS), default="auto", show_default=True, help="How parts are read.")
@@ -123,8 +123,9 @@ def command(
     """
     from topo.run.tapping import Tapping
 
-    if record is not None and rate is not None:
-        raise click.UsageError("--rate is about what is shown, and with --record nothing is")
+    of_shown = {"--rate": rate, "--bytes": most, "--as": how != "auto", "--format": format != "text"}
+    if record is not None and any(of_shown.values()):
+        raise click.UsageError(f"{_first(of_shown)} is about what is shown, and with --record nothing is")
     running = topology(name)
     snapshot = running.snapshot()
     wanted = _wanted(snapshot, sockets)
@@ -140,6 +141,11 @@ def command(
         missed = _missed(tapping)
     say("".join((f"{why}: " if why else "", sink.report(), missed)))
     return Exit.DONE
+
+
+def _first(options: Mapping[str, object]) -> str:
+    """The first option that is given."""
+    return next(option for option, given in options.items() if given)
 
 
 def _listening(tapping: Tapping) -> str:

@@ -42,7 +42,7 @@ def _column(context: click.Context, parameter: click.Parameter, value: str | Non
     raise click.BadParameter(f"{value!r} is no column: {which}" if not found else f"{value!r} is not enough: {which}")
 
 
-@click.command()
+@click.command(short_help="Show what runs and how fast.")
 @name_argument
 @click.option("--once", is_flag=True, help="Print one table, with the rates of one interval, and end.")
 @click.option("--format", type=click.Choice(formats("top")), default="text", show_default=True, help="json is printed once.")

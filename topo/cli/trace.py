@@ -19,7 +19,7 @@ MOST = 3
 """So many ways are shown."""
 
 
-@click.command()
+@click.command(short_help="Show a message on its way, socket by socket.")
 @click.argument("names", nargs=-1, metavar="[FILE] FROM TO")
 @set_option
 @click.option("--format", type=click.Choice(formats("trace")), default="text", show_default=True, help="How the way is written.")

@@ -17,7 +17,7 @@ NEVER = {"ready": ("stopping", "killing", "ended"), "ended": ()}
 PHASE = {"ready": "running", "ended": "ended"}
 
 
-@click.command()
+@click.command(short_help="Wait until a topology is ready, or has ended.")
 @name_argument
 @click.option(
     "--for", "what", type=click.Choice(["ready", "ended"]), default="ready", show_default=True, help="What to wait for."
