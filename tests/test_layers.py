@@ -161,3 +161,9 @@ def test_every_package_is_in_the_wheel() -> None:
     """setuptools is told the packages by name, since two of them are symbolic links."""
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     assert sorted(packages) == sorted(name for name, path in MODULES.items() if path.name == "__init__.py")
+
+
+def test_the_design_says_what_each_module_holds() -> None:
+    table = (ROOT / "DESIGN.md").read_text("utf-8").partition("## Decisions")[0]
+    files = {f"topo/{p.name}" for p in (ROOT / "topo").glob("[!_]*.py")}
+    assert sorted(file for file in files if f"`{file}`" not in table) == []
