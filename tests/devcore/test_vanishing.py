@@ -70,8 +70,8 @@ def test_a_message_whose_peer_vanishes_half_way_is_lost_whole_and_counted(kinds:
             device = bench.device(front, back).start()
             source, peer = bench.peer(near, device.frontend), bench.peer(far, device.backend)
             device.settle()
-            for _ in range(2):
-                source.send_multipart([b"begin", *[b"part"] * PARTS, b"end"])
+            for parts in (PARTS, 10 * PARTS):  # so many that whoever waits for the first has a turn, however busy the core is
+                source.send_multipart([b"begin", *[b"part"] * parts, b"end"])
             assert peer.poll()  # the first has arrived, the next is on its way
             peer.close()
             counts = device.settle()
