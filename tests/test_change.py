@@ -291,6 +291,26 @@ def test_what_has_ended_for_good_is_started_and_what_is_done_is_not() -> None:
     assert all(c.effect == "live" and c.differences[0].what == "life" for c in plan.changes)
 
 
+def test_what_waits_to_be_started_again_is_left_alone_unless_it_is_changed() -> None:
+    assert change(CHAIN, CHAIN, waiting=["b"]).changes == ()
+    elsewhere = change(CHAIN, edited(CHAIN, ("127.0.0.1:6000", "127.0.0.1:6001")), waiting=["b"])
+    assert [c.name for c in elsewhere.changes] == ["a"]
+    plan = change(CHAIN, edited(CHAIN, ("PUSH connect c.in", "PUSH connect c.in { sndhwm 7 }")), waiting=["b"])
+    assert steps(plan) == ["end b", "start b"]
+    assert of(plan, "b").reasons == ("it has failed, and would be started again later",)
+    assert of(plan, "b").effect == "live"
+
+
+def test_an_app_that_ends_is_paused_though_nobody_sends_to_it() -> None:
+    counted = edited(CHAIN, ("PULL bind tcp://127.0.0.1:6000", "PULL connect begin"))
+    counted += 'app begin: PUSH bind ipc:///tmp/begin { run "begin" }\n'
+    running, wanted = plan_of(counted), plan_of(edited(counted, ('"begin"', '"begin again"')))
+    words = steps(plan_change(running, world(running), wanted, ["begin"]))
+    assert words[:3] == ["pause begin", "empty what is between begin and a.in", "end begin"]
+    assert words[-1] == "start begin"
+    assert "let begin go on" not in words
+
+
 def test_an_address_goes_from_one_to_another() -> None:
     swapped = edited(
         CHAIN, ("127.0.0.1:6000", "127.0.0.1:1"), ("127.0.0.1:6002", "127.0.0.1:6000"), ("127.0.0.1:1", "127.0.0.1:6002")

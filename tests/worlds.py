@@ -17,12 +17,13 @@ def world(
     plan: Plan,
     known: Mapping[tuple[str, str], str] | None = None,
     ended: Iterable[str] = (),
+    waiting: Iterable[str] = (),
     statuses: Mapping[str, int] | None = None,
     serial: int = 7,
 ) -> Snapshot:
     """What `plan` is like when it runs. `known` are the addresses of wild endpoints, by socket and endpoint."""
     ports = count(40001)
-    ended = frozenset(ended)
+    lives = dict.fromkeys(ended, "ended") | dict.fromkeys(waiting, "waiting")
     addresses: Addresses = {
         socket.id: tuple(_real(socket.id, bind.endpoint, known or {}, ports) for bind in socket.binds)
         for device in plan.devices
@@ -30,7 +31,7 @@ def world(
     }
 
     def device(plan: DevicePlan, host: str) -> DeviceSnapshot:
-        life = "ended" if plan.name in ended else "ready"
+        life = lives.get(plan.name, "ready")
         sockets = tuple(socket_of(socket) for socket in plan.sockets)
         return DeviceSnapshot(plan.name, plan.kind, host, life, plan.place.where, sockets=sockets)
 

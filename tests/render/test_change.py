@@ -118,3 +118,12 @@ def test_it_is_said_what_is_done_with_each_device() -> None:
     work = " ".join(blocks["work"].split())
     assert "options of out are set, who reads its monitor gets nothing any more, out is bound anew; the device goes on" in work
     assert "    its process ends, and starts again\n" in blocks["worker"]
+
+
+@pytest.mark.parametrize("how", ["ended", "waiting"])
+def test_of_one_that_does_not_run_nothing_ends(how: str) -> None:
+    running = plan_of(BEFORE)
+    text = change_text.render(plan_change(running, world(running, **{how: ["tasks"]}), plan_of(edited())), Style())
+    (block,) = (block for block in text.split("\n\n") if block.startswith("~ tasks"))
+    assert "    it starts at once\n" in block
+    assert "ends" not in block

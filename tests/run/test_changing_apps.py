@@ -271,6 +271,22 @@ def test_an_app_that_has_no_rest_is_not_waited_for_without_an_end(worlds: list[W
     assert [name for name, pid in world.pids().items() if pid != before[name]] == ["worker"]
 
 
+def test_a_change_that_would_pause_an_app_that_is_halted_is_refused(apps: World) -> None:
+    plan, pid = apps.supervisor.plan, apps.pids()["source"]
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: any(isinstance(t, Halted) and t.name == "source" for t in apps.told))
+    rolled_back = apps.apply(apps.with_other(("v: streamer", "v: proxy")))
+    assert rolled_back is not None
+    assert (rolled_back.why, rolled_back.left) == ("source is halted by a signal, and hears nothing", ())
+    assert apps.supervisor.plan == plan
+    os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: any(isinstance(t, Resumed) for t in apps.told))
+    apps.replace(("v: streamer", "v: proxy"))
+    apps.goes_on(0)
+    apps.all_came()
+
+
 # Over inproc
 
 

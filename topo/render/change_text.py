@@ -50,7 +50,7 @@ def render(plan: ChangePlan, style: Style) -> str:
     """The whole text."""
     cells = min(style.width, WIDEST)
     lines = [style.paint(line, "bold") for line in wrap(clean(f"{plan.name}: {_counts(plan)}"), cells)]
-    done = _done(plan.steps)
+    done = _done(plan.steps) | dict.fromkeys(_not_there(plan), "it starts at once")
     folders = (here(), _folder(plan.changes))
     for alike in _folded(plan.changes):
         lines += ["", *_component(alike, done.get(alike[0].name, ""), folders, style, cells)]
@@ -118,6 +118,12 @@ def _done(steps: Sequence[Step]) -> dict[str, str]:
                 continue
         in_place.setdefault(device, []).append(what)
     return anew | {name: f"{', '.join(dict.fromkeys(words))}; the device goes on" for name, words in in_place.items()}
+
+
+def _not_there(plan: ChangePlan) -> Iterator[str]:
+    """Those that start anew and do not run: to end those that do would not be live."""
+    started = dict(_homes(plan.steps, Start))
+    yield from (c.name for c in plan.changes if c.action == "changed" and c.effect == "live" and c.name in started)
 
 
 def _side(socket: str) -> str:
