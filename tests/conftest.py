@@ -15,8 +15,9 @@ settings.register_profile("ztopo", deadline=None, derandomize=True)
 settings.load_profile("ztopo")
 
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and so would all programs that they start.
+# A shell that starts the tests in the background has them ignore Ctrl-C, and nohup a hangup; so would all programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How wide a terminal is that is none: what is tested says so itself.
 os.environ.pop("COLUMNS", None)

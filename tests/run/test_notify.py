@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -46,9 +47,11 @@ class Manager:
         return messages
 
     def hear_until(self, wanted: str) -> list[str]:
-        """All lines up to this one."""
+        """All lines up to this one, though signs of life may come without an end."""
         lines: list[str] = []
+        end = time.monotonic() + PATIENCE
         while wanted not in lines:
+            assert time.monotonic() < end, f"{wanted} did not come: {lines}"
             lines += self.hear()
         return lines
 
