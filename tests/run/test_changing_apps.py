@@ -20,7 +20,7 @@ from tests.run.test_changing import World as Bare
 from tests.run.test_running import plan_of
 from topo.change import plan_change
 from topo.run.changing import Changer
-from topo.run.events import ChangeStep, Halted, Resumed, Told
+from topo.run.events import ChangeStep, Halted, Resumed, Told, WatchPeers
 from topo.run.hands import Patience
 from topo.run.lives import Life
 from topo.run.running import RunError
@@ -429,6 +429,7 @@ def test_a_device_that_is_halted_in_the_middle_goes_on_with_the_one_or_the_other
     wait_for(lambda: any(isinstance(t, Halted) for t in processes.told))  # or the other signal takes this one back
     os.kill(pid, signal.SIGCONT)
     wait_for(lambda: any(isinstance(t, Resumed) for t in processes.told))
+    processes.supervisor.command("a", WatchPeers("a.in", on=False), PATIENCE)  # by then it has done all that it was told before
     assert processes.supervisor.plan == (before if rolled_back is not None else plan.wanted)
     stream = Stream(processes, tmp_path)
     processes.change(wanted)
