@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -154,27 +152,6 @@ def test_one_who_floods_it_does_not_hold_up_its_end(tmp_path: Path, monkeypatch:
         assert running.stop(PATIENCE)
     (undrained,) = (event for event in told if isinstance(event, Undrained))
     assert (undrained.name, undrained.at_most) == ("relay", 1000)
-
-
-def test_what_a_busy_device_has_not_seen_before_the_wish_to_stop_arrives(world: World, ends_well: Ends) -> None:
-    world.topology(OPEN.replace("relay: streamer {", "relay: streamer {\n    run process"))
-    up = world.up("t.ztopo", "--timeout", "30")
-    relay = up.pid_of("relay")
-    up.wait_for("^t is ready")
-    with zmq.Context() as context, context.socket(zmq.PUSH) as source, context.socket(zmq.PULL) as sink:
-        sink.rcvtimeo = int(PATIENCE * 1000)
-        source.connect(f"ipc://{world.folder}/in")
-        sink.connect(f"ipc://{world.folder}/out")
-        source.send(b"there")
-        assert sink.recv() == b"there"
-        os.kill(relay, signal.SIGSTOP)
-        up.wait_for("^relay +halted")
-        for number in range(100):
-            source.send(b"%d" % number)
-        up.interrupt()
-        assert [int(sink.recv()) for _ in range(100)] == [*range(100)]
-    ends_well(up, 0)
-    assert "loses" not in up.text
 
 
 def test_a_second_signal_ends_what_drains(world: World, ends_well: Ends) -> None:
