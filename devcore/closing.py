@@ -16,17 +16,21 @@ from typing import Any
 
 import zmq
 
-__all__ = ["Closing"]
+__all__ = ["Closing", "wait_for_io_threads"]
 
 PATIENCE = 5000
 """How many milliseconds libzmq may take to give up a port."""
 
 
 class Closing:
-    """A socket that is about to be closed, or to unbind, whose context goes on; and the ports that it gives up."""
+    """A socket that is about to be closed, or to unbind, whose context goes on; and the addresses that it gives up.
+
+    Of one that is closed these must be all that it listens at: what libzmq's own threads say when nobody reads any more, they wait
+    for ever to say, and no message goes through the context again.
+    """
 
     def __init__(self, context: zmq.Context[Any], socket: zmq.Socket[Any], endpoints: Iterable[bytes]) -> None:
-        """`endpoints` are those of the ports, as LAST_ENDPOINT has named them."""
+        """`endpoints` are as LAST_ENDPOINT has named them."""
         self._socket = socket
         self._left = Counter(endpoint.rstrip(b"\0") for endpoint in endpoints)
         self._monitor: zmq.Socket[Any] | None = None
@@ -48,3 +52,16 @@ class Closing:
                     self._left[endpoint] -= 1
             if not self._socket.closed:
                 self._socket.disable_monitor()
+
+
+def wait_for_io_threads(context: zmq.Context[Any]) -> None:
+    """Wait until each of libzmq's own threads has finished what it is about: it has ended a listener, asked for after that."""
+    for number in range(context.get(zmq.IO_THREADS)):
+        with context.socket(zmq.PUSH) as passing:
+            passing.setsockopt(zmq.AFFINITY, 1 << number)
+            passing.bind("tcp://127.0.0.1:*")
+            endpoint = passing.getsockopt(zmq.LAST_ENDPOINT)
+            assert isinstance(endpoint, bytes)
+            closing = Closing(context, passing, [endpoint])
+            passing.unbind(endpoint)
+            closing.wait()

@@ -234,8 +234,14 @@ def _placed(target: Target, lodger: Lodger) -> Lodger:
     return replace(lodger, device=known(lodger.device, target.had))
 
 
+def _counting_app(judge: Judge, work: Work, address: str) -> str:
+    """The socket of an app that counts and binds this, of those that send to what changes; empty if there is none."""
+    socket = judge.before.at_apps.get(address, "")
+    return socket if any(socket in flow.senders for flow in judge.flows[work.name]) else ""
+
+
 def _noticing(judge: Judge, works: list[Work]) -> Iterator[str]:
-    """The sockets that send, of devices that go on, from which others of ours have disconnected."""
+    """The sockets that send, of who goes on, from which others of ours have disconnected."""
     ending = {work.name for work in works if work.ends}
     for work in works:
         if work.name not in judge.flows or not isinstance(work.old, Lodger):
@@ -246,7 +252,7 @@ def _noticing(judge: Judge, works: list[Work]) -> Iterator[str]:
         else:
             left = [(step.connect, step.address) for step in work.disconnects]
         for connect, address in left:
-            peer = judge.before.peer(connect, address)
+            peer = judge.before.peer(connect, address) or _counting_app(judge, work, address)
             if not peer or address.startswith("inproc:") or judge.losses.links.owners[peer] in ending:
                 continue
             if SOCKETS[judge.losses.sockets[peer].type].sends:

@@ -79,7 +79,7 @@ PATIENCE = 5.0
 """Seconds that `stop` waits for the end, unless it is told."""
 LAST_PATIENCE = 1.0
 """Seconds that a process has to end after SIGTERM, and a context beside the time that its sockets linger."""
-NOT_HERE = ("_context", "_kept", "_life", "_link", "_reserved", "_sockets", "launcher")
+NOT_HERE = ("_context", "_kept", "_life", "_link", "_listening", "_reserved", "_sockets", "launcher")
 """What of a device stays behind when it crosses to another process."""
 NOTHING_YET = Statistics("stopped", 0, 0, (), SideCounts(Traffic(), Traffic()), SideCounts(Traffic(), Traffic()), CaptureCounts())
 NUMBERS = itertools.count(1)
@@ -227,8 +227,10 @@ class Device:
         self._random_addrs: list[str] = []
         self._sockets: list[Socket] = []
         self._reserved: dict[str, Listener] = {}
-        self._kept: list[tuple[Socket, bytes]] = []
-        """Who listens at a port that is reserved, as what."""
+        self._kept: list[Socket] = []
+        """Who listens at a port that is reserved."""
+        self._listening: list[tuple[Socket, bytes]] = []
+        """Who listens, and as what, at all that libzmq's own threads say the end of."""
         self._life = Life()
 
     # What it is to do
@@ -453,9 +455,11 @@ class Device:
             with _about(side, f"bind_{side}({address!r})"):
                 if address in self._reserved:
                     self._reserved[address].bind(socket, address)
-                    self._kept.append((socket, _last_endpoint(socket)))
+                    self._kept.append(socket)
                 else:
                     socket.bind(address)
+                if address.startswith(("tcp:", "ipc:")):
+                    self._listening.append((socket, _last_endpoint(socket)))
                 self._life.add_bound(side, _real(socket))
 
     def _connect_all(self, side: str, socket: Socket) -> None:
@@ -482,8 +486,13 @@ class Device:
     def _close_sockets(self) -> None:
         """Close them, and wait until nobody listens at ports that are kept: who connects from then on waits for the next start."""
         kept, self._kept = self._kept, []
+        listening, self._listening = self._listening, []
         open_ones = [socket for socket in self._sockets if not socket.closed]
-        closings = [Closing(self._context, socket, [e for owner, e in kept if owner is socket]) for socket in open_ones]
+        closings = [
+            Closing(self._context, socket, [e for owner, e in listening if owner is socket])
+            for socket in open_ones
+            if any(socket is owner for owner in kept)
+        ]
         for socket in open_ones:
             socket.close()
         for closing in closings:
@@ -726,6 +735,7 @@ class ProcessDevice(BackgroundDevice):
         self.__dict__.update(state)
         self._sockets = []
         self._kept = []
+        self._listening = []
 
     # In the application
 

@@ -31,7 +31,7 @@ from topo.steps import (
 from topo.zeromq.options import OPTIONS
 from topo.zeromq.transports import bound_keys, for_connecting, parse, reached_keys
 
-__all__ = ["Before", "Target", "Work", "World", "known", "meaning", "operations", "sockets_of", "works"]
+__all__ = ["Before", "Target", "Work", "World", "bound_by_apps", "known", "meaning", "operations", "sockets_of", "works"]
 
 ENDED, WAITING = "ended", "waiting"
 SECRET = "(secret)"
@@ -134,6 +134,11 @@ class Before:
         """The socket of a device that something is connected to; empty if it is none of those."""
         return connect.origin.socket if connect.origin is not None else self._at.get(address, "")
 
+    @cached_property
+    def at_apps(self) -> dict[str, str]:
+        """The sockets of apps, by where one connects to them."""
+        return bound_by_apps(self.plan)
+
     def goes_to(self, connect: ConnectPlan) -> str:
         """Where a connect goes to."""
         if connect.origin is None or connect.origin.socket not in self._binds:
@@ -145,6 +150,12 @@ class Before:
 def _lodgers(plan: Plan) -> dict[str, Lodger]:
     homes = [(Home(h.name, h.io_threads, h.max_sockets, h is plan.hosted), h.devices) for h in plan.hosts]
     return {device.name: Lodger(device, home) for home, devices in homes for device in devices}
+
+
+def bound_by_apps(plan: Plan) -> dict[str, str]:
+    """The sockets of apps, by where one connects to them, as far as the file tells."""
+    bound = ((_certain(bind), socket.id) for app in plan.apps for socket in app.sockets for bind in socket.binds)
+    return {for_connecting(address): id for address, id in bound if address}
 
 
 def _certain(bind: BindPlan) -> str:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import zmq
 
+from topo.devcore.closing import wait_for_io_threads
 from topo.run.apps import OWN
 from topo.run.folder import control_path
 from topo.run.tally import Tally, open_file
@@ -101,10 +102,13 @@ class Line:
         assert isinstance(answer, dict)
         return answer
 
-    def follow(self, gate: Gate) -> None:
+    def follow(self, gate: Gate, context: zmq.Context[Any]) -> None:
         """Do what is wanted, until the supervisor has gone. Then nothing is held back any more."""
         with suppress(OSError, ValueError):
             while "end" not in (wish := self._next()):
+                if wish.get("do") == "resume":
+                    with suppress(zmq.ZMQError):  # it ends, or has no socket to spare
+                        wait_for_io_threads(context)  # else it may send to one who has left while it was paused
                 gate.heed(wish)
         gate.heed({"do": "resume"})
 
@@ -192,7 +196,7 @@ class Socket(zmq.Socket[bytes]):
         self._tally = open_file(declared["memory"])
         self._gate = Gate(self._tally)
         self._line = line
-        threading.Thread(target=line.follow, args=(self._gate,), name=f"ztopo {declared['id']}", daemon=True).start()
+        threading.Thread(target=line.follow, args=(self._gate, self.context), name=f"ztopo {declared['id']}", daemon=True).start()
         for endpoint in declared["binds"]:
             self.bind(endpoint)
         for endpoint in declared["connects"]:
@@ -224,7 +228,8 @@ class Socket(zmq.Socket[bytes]):
             try:
                 sent = super().send(data, flags if self._half_sent else flags | zmq.NOBLOCK, *arguments, **more)
             except zmq.Again:
-                gate.leave(sent=False)
+                if not self._half_sent:
+                    gate.leave(sent=False)
                 self._wait_for_room(until)
                 continue
             except BaseException as error:

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,8 +24,10 @@ from topo.run.changing import Changer
 from topo.run.events import ChangeStep, Halted, Resumed, Told, WatchPeers
 from topo.run.hands import Patience
 from topo.run.lives import Life
+from topo.run.peers import Network
 from topo.run.running import RunError
-from topo.steps import ChangePlan, Pause
+from topo.steps import ChangePlan, Noticed, Pause
+from topo.zeromq.transports import Address, parse
 
 SOURCE = """
 import itertools, time, topo
@@ -174,12 +177,38 @@ def test_an_app_that_sends_is_paused_while_its_link_is_led_another_way(apps: Wor
             ("connect its.in;", "connect idle.out;"),
         )
         assert Pause(("source",)) in plan.steps
+        assert any(isinstance(step, Noticed) and "source" in step.sockets for step in plan.steps)
         assert {c.name: c.effect for c in plan.changes} == {"v": "drain", "w": "drain"}
         apps.goes_on(sink)
     apps.all_came()
     assert apps.lives() == lives
     del pids["source"]
     assert apps.pids() == pids
+
+
+def test_an_app_that_binds_goes_on_only_when_it_has_noticed_who_has_left(apps: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    really, looks = Network.held, itertools.count()
+    before = really(Network(), parse("ipc://./source"))
+    assert before
+    closed, looked = threading.Event(), threading.Event()
+
+    def held(network: Network, address: Address) -> frozenset[int] | None:
+        """None of the connections has gone, as far as is told, until they are said to have closed."""
+        if next(looks) > 5:
+            looked.set()
+        return really(network, address) if closed.is_set() else before
+
+    monkeypatch.setattr(Network, "held", held)
+    apps.text = apps.with_other(
+        ("connect source;", "connect its.in;"), ("connect idle.out;", "connect source;"), ("connect its.in;", "connect idle.out;")
+    )
+    change = apps.changer.begin(apps.plan(apps.text))
+    assert looked.wait(PATIENCE)
+    assert apps.supervisor.joined.is_paused("source")
+    closed.set()
+    assert change.result() is None
+    apps.goes_on(1)
+    apps.all_came()
 
 
 def test_a_device_is_led_from_one_app_that_counts_to_another(apps: World) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from socket import AF_INET, AF_UNIX, AddressFamily
+from socket import socket as kernel_socket
 from typing import Any
 
 import pytest
@@ -204,3 +206,38 @@ def test_the_tables_are_read_once_for_all(rig: Rig) -> None:
 )
 def test_where_an_address_is(endpoint: str, place: Any) -> None:
     assert place_of(parse(endpoint)) == place
+
+
+@pytest.mark.parametrize("family", [AF_INET, AF_UNIX])
+def test_a_connection_is_held_until_this_end_is_closed_too(family: AddressFamily, tmp_path: Path) -> None:
+    with kernel_socket(family) as listening, kernel_socket(family) as other:
+        listening.bind(("127.0.0.1", 0) if family == AF_INET else str(tmp_path / "there"))
+        listening.listen()
+        endpoint = f"tcp://127.0.0.1:{listening.getsockname()[1]}" if family == AF_INET else f"ipc://{tmp_path}/there"
+        address = parse(endpoint)
+        assert Network().held(address) == frozenset()
+        other.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+        with accepted:
+            number = os.fstat(accepted.fileno()).st_ino
+            assert Network().held(address) == {number}
+            other.close()
+            accepted.recv(1)  # hears that the other end has gone
+            assert Network().held(address) == {number}
+            assert Network().accepted(address) == 0
+        assert Network().held(address) == frozenset()
+
+
+def test_connections_to_any_host_are_held_at_their_port() -> None:
+    with kernel_socket() as listening, kernel_socket() as other:
+        listening.bind(("0.0.0.0", 0))
+        listening.listen()
+        other.connect(("127.0.0.1", listening.getsockname()[1]))
+        accepted, _ = listening.accept()
+        with accepted:
+            found = Network().held(parse(f"tcp://*:{listening.getsockname()[1]}"))
+            assert found == {os.fstat(accepted.fileno()).st_ino}
+
+
+def test_where_nobody_knows_nothing_is_held() -> None:
+    assert Network().held(parse("inproc://x")) is None

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from topo.differences import bound_by_apps
 from topo.links import Flow, Links
 from topo.plan import Plan
 from topo.run.events import ChangeBegun, Changed, ChangeOver, ChangeStep, Changing, RolledBack
@@ -198,7 +199,8 @@ class Work:
         """What is left."""
         left: list[str] = []
         done, last = self._done[::-1], self._done[-1:]
-        noticing = tuple(_noticing(done))
+        counting = self._supervisor.joined.sockets
+        noticing = tuple(_noticing(done, {at: id for at, id in bound_by_apps(self._plan).items() if id in counting}))
         with self._leaving(left):
             self._hands.watch(noticing)
         for step in done:
@@ -235,12 +237,18 @@ class Work:
         self._supervisor.call(lambda loop: loop.take(event))
 
 
-def _noticing(done: Iterable[Step]) -> Iterator[str]:
-    """The sockets of devices to which the steps have connected something, once for each: they lose it when that is taken back."""
+def _noticing(done: Iterable[Step], apps: Mapping[str, str]) -> Iterator[str]:
+    """The sockets to which the steps have connected something, once for each: they lose it when that is taken back.
+
+    `apps` are those of apps that count, by where one connects to them.
+    """
     for step in done:
         sockets = [s for lodger in step.devices for s in lodger.device.sockets] if isinstance(step, Start) else []
         connects = [step.connect] if isinstance(step, Connect) else [c for s in sockets for c in s.connects]
-        yield from (c.origin.socket for c in connects if c.origin is not None and not c.endpoint.startswith("inproc:"))
+        for connect in connects:
+            peer = connect.origin.socket if connect.origin is not None else apps.get(connect.endpoint, "")
+            if peer and not connect.endpoint.startswith("inproc:"):
+                yield peer
 
 
 def _flows(senders: Iterable[str], wanted: Plan) -> tuple[Flow, ...]:

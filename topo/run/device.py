@@ -21,7 +21,7 @@ import msgspec
 import zmq
 
 from topo.devcore import Proxy, ProxyError
-from topo.devcore.closing import Closing
+from topo.devcore.closing import wait_for_io_threads
 from topo.devcore.listener import Listener
 from topo.plan import DevicePlan, Origin, SocketPlan
 from topo.run.events import (
@@ -230,7 +230,7 @@ class Device:
             case Resume(sender):
                 proxy.resume(self._source_of(sender))
             case Turn():  # its loop goes round once this is answered
-                _wait_for_io_threads(self._context)
+                wait_for_io_threads(self._context)
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
             case BindTo(socket, endpoint, before):
@@ -249,7 +249,7 @@ class Device:
                     self._watches[socket] = Ended(self._sockets[socket])
             case CountEnded(socket, sure):
                 if sure:
-                    _wait_for_io_threads(self._context)
+                    wait_for_io_threads(self._context)
                 count = self._watches[socket].count()
             case Attach(plan):
                 bound = self._attach(proxy, plan)
@@ -287,19 +287,6 @@ class Device:
         """Answer the commands that it did not come to."""
         while (left := proxy.take()) is not None:
             self._post(NotDone(self.plan.name, left[0], errno.ESRCH, "it has ended"))
-
-
-def _wait_for_io_threads(context: Context) -> None:
-    """Wait until each of libzmq's own threads has finished what it is about: it has ended a listener, asked for after that."""
-    for number in range(context.get(zmq.IO_THREADS)):
-        with context.socket(zmq.PUSH) as passing:
-            passing.setsockopt(zmq.AFFINITY, 1 << number)
-            passing.bind("tcp://127.0.0.1:*")
-            endpoint = passing.getsockopt(zmq.LAST_ENDPOINT)
-            assert isinstance(endpoint, bytes)
-            closing = Closing(context, passing, [endpoint])
-            passing.unbind(endpoint)
-            closing.wait()
 
 
 class Ended:

@@ -40,8 +40,10 @@ from topo.run.events import (
 )
 from topo.run.lives import Life
 from topo.run.machine import Machine
+from topo.run.peers import Network
 from topo.run.sockets import connect_to
 from topo.steps import Step
+from topo.zeromq.transports import parse
 
 if TYPE_CHECKING:
     from topo.run.supervisor import Supervisor
@@ -100,6 +102,8 @@ class Hands:
         self._patience = patience
         self._stop = stop
         self._insists = False
+        self._held: dict[str, frozenset[int]] = {}
+        """The connections that sockets of apps had when they were to be watched."""
 
     @contextmanager
     def insisting(self) -> Iterator[None]:
@@ -259,24 +263,47 @@ class Hands:
 
     def watch(self, sockets: Iterable[str]) -> None:
         """Count from now on the connections to these that end."""
-        for socket, device in self._owned(sockets):
-            self._tell(device, events.WatchPeers(socket))
+        for socket, owner in self._owned(sockets):
+            if owner in self._apps():
+                self._held[socket] = self._open_at(socket)
+            else:
+                self._tell(owner, events.WatchPeers(socket))
 
     def unwatch(self, sockets: Iterable[str]) -> None:
         """Count them no longer. Whoever does not run counts none."""
-        for socket, device in self._owned(sockets):
+        for socket, owner in self._owned(sockets):
+            if owner in self._apps():
+                self._held.pop(socket, None)
+                continue
             with suppress(CommandError, TimeoutError):
-                self._supervisor.command(device, events.WatchPeers(socket, on=False), self._patience.command)
+                self._supervisor.command(owner, events.WatchPeers(socket, on=False), self._patience.command)
 
     def _wait_until_noticed(self, sockets: tuple[str, ...]) -> None:
         """Wait until so many connections to these have ended."""
         end = time.monotonic() + self._patience.empty
-        for socket, device in self._owned(sockets):
+        for socket, owner in self._owned(sockets):
             wanted = sockets.count(socket)
-            while self._ended(device, socket) < wanted:
+            in_app = owner in self._apps()
+            while (self._closed(socket) if in_app else self._ended(owner, socket)) < wanted:
                 if time.monotonic() > end or self._stop.wait(STEP):
                     raise Undoable(f"{socket} has not noticed that its peers have gone")
-            self._ended(device, socket, sure=True)
+            if not in_app:  # an app makes sure of it itself when it goes on
+                self._ended(owner, socket, sure=True)
+
+    def _closed(self, socket: str) -> float:
+        """How many of the connections to a socket of an app it has closed; all that may be asked for if nobody knows more."""
+        before, now = self._held.get(socket, frozenset()), self._open_at(socket)
+        return len(before - now) if before & now else math.inf
+
+    def _open_at(self, socket: str) -> frozenset[int]:
+        """The connections to a socket of an app, by their numbers in the kernel."""
+        network = Network()
+        plans = [s for app in self._supervisor.plan.apps for s in app.sockets if s.id == socket]
+        held = (network.held(parse(bind.endpoint)) for plan in plans for bind in plan.binds)
+        return frozenset().union(*(numbers for numbers in held if numbers is not None))
+
+    def _apps(self) -> frozenset[str]:
+        return frozenset(app.name for app in self._supervisor.plan.apps)
 
     def _ended(self, device: str, socket: str, sure: bool = False) -> float:
         try:

@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,8 @@ from topo.zeromq.transports import ANY_HOST, Address, canonical_host, numeric, p
 
 __all__ = ["Network", "count_peers"]
 
-ESTABLISHED = "01"
+ESTABLISHED, CLOSE_WAIT = "01", "08"
+OPEN = frozenset({ESTABLISHED, CLOSE_WAIT})
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
 UNIX_DIAG_REQUEST = struct.Struct("=BBHIIIII")
@@ -61,6 +62,23 @@ class Network:
         if address.ported:
             return self._at_ports[int(address.port)] if address.wild_host else self._at_places[place]
         return None if self._unix is None else self._at_places[place]
+
+    def held(self, address: Address) -> frozenset[int] | None:
+        """The numbers of the connections accepted at an address that are still open here, though the other end may have gone.
+
+        None if that is not to be known.
+        """
+        place = place_of(address)
+        if place is None:
+            return None
+        if address.ported:
+            port = int(address.port) if address.wild_host else None
+            tcp = ((c.inode, c.here) for c in _tcp_connections(OPEN) if isinstance(c.here, tuple))
+            return frozenset(inode for inode, here in tcp if here == place or here[1] == port)
+        try:
+            return frozenset(c.inode for c in _unix_connections(left=True) if c.here == place)
+        except OSError:
+            return None  # a kernel without it
 
     def made(self, pid: int) -> Counter[Place] | None:
         """How many connections a process has made, by the place where they lead. None if that is not to be known."""
@@ -175,12 +193,12 @@ def _sockets_of(pid: int) -> set[int] | None:
 # The kernel's tables
 
 
-def _tcp_connections() -> Iterator[Connection]:
+def _tcp_connections(states: Collection[str] = (ESTABLISHED,)) -> Iterator[Connection]:
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with suppress(FileNotFoundError):  # a kernel without IPv6
             for line in Path(table).read_text("ascii").splitlines()[1:]:
                 fields = line.split(None, 10)
-                if fields[3] == ESTABLISHED and fields[9] != "0":  # 0: nobody has accepted it yet
+                if fields[3] in states and fields[9] != "0":  # 0: nobody has accepted it yet
                     yield Connection(int(fields[9]), _host_and_port(fields[1]), _host_and_port(fields[2]))
 
 
@@ -192,8 +210,11 @@ def _host_and_port(text: str) -> tuple[str, int]:
     return socket.inet_ntop(family, raw).removeprefix("::ffff:"), int(port, 16)
 
 
-def _unix_connections() -> Iterator[Connection]:
-    """Connections of Unix sockets, by sock_diag(7): /proc/net/unix neither knows who is at the other end nor which file it is."""
+def _unix_connections(left: bool = False) -> Iterator[Connection]:
+    """Connections of Unix sockets, by sock_diag(7): /proc/net/unix neither knows who is at the other end nor which file it is.
+
+    Those that the other end has `left` are among them only if they are wanted.
+    """
     places: dict[int, Place] = {}
     ends: list[tuple[int, int]] = []
     for inode, attributes in _unix_sockets():
@@ -201,7 +222,7 @@ def _unix_connections() -> Iterator[Connection]:
             places[inode] = _file(*struct.unpack("=II", attributes[FILE]))
         elif attributes.get(NAME, b"").startswith(b"\0"):
             places[inode] = attributes[NAME][1:]
-        if PEER in attributes and inode and attributes.get(SHUTDOWN, b"\0") == b"\0":  # neither waiting to be accepted nor left
+        if PEER in attributes and inode and (left or attributes.get(SHUTDOWN, b"\0") == b"\0"):  # without: waits to be accepted
             ends.append((inode, struct.unpack("=I", attributes[PEER])[0]))
     for inode, peer in ends:
         yield Connection(inode, places.get(inode), places.get(peer))

@@ -6,7 +6,7 @@ What fails is said with all that is known: which step, which of them, and the sy
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -125,9 +125,7 @@ class Bindings:
                 if bound.address.startswith("inproc://"):
                     with suppress(zmq.ZMQError):  # the context has ended, and the name with it
                         bound.socket.unbind(bound.address)
-            closings = [
-                Closing(context, socket, [b.endpoint for b in theirs if b.socket is socket and b.is_port]) for socket in sockets
-            ]
+            closings = [Closing(context, socket, _listening(theirs, socket)) for socket in sockets]
         for socket in sockets:
             socket.close()
         for closing in closings:
@@ -135,6 +133,15 @@ class Bindings:
         for bound in theirs:
             self._bound.remove(bound)
             bound.remove_file()
+
+
+def _listening(bound: Iterable[_Bound], socket: Socket) -> list[bytes]:
+    """What of a socket libzmq's own threads say the end of; nothing if none of it is a port, which somebody might wait for.
+
+    All of it: nobody may go on reading only until the ports are free, for those threads would wait for ever to say the rest.
+    """
+    theirs = [b for b in bound if b.socket is socket and not b.address.startswith("inproc://")]
+    return [b.endpoint for b in theirs] if any(b.is_port for b in theirs) else []
 
 
 class _Bound(NamedTuple):
