@@ -229,8 +229,8 @@ class Device:
                 proxy.pause(self._source_of(sender))
             case Resume(sender):
                 proxy.resume(self._source_of(sender))
-            case Turn():  # its loop goes round once this is answered
-                wait_for_io_threads(self._context)
+            case Turn():
+                pass  # its loop goes round once this is answered
             case Drain(quiet, received):
                 proxy.drain(quiet=quiet, received=received)
             case BindTo(socket, endpoint, before):

@@ -174,7 +174,7 @@ class Resume(msgspec.Struct, frozen=True, tag=True):
 
 
 class Turn(msgspec.Struct, frozen=True, tag=True):
-    """Go round once more: pass on what has come meanwhile, also to libzmq's own threads, and count it."""
+    """Go round once more: pass on what has come meanwhile, and count it."""
 
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
